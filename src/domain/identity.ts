@@ -42,9 +42,10 @@ export function normalizePhone(
 /** `https://www.linkedin.com/in/<name>`; null for company, school and foreign URLs. */
 export function normalizeLinkedinUrl(raw: string | null | undefined): string | null {
   if (!raw) return null
-  const match = /^(?:https?:\/\/)?(?:[a-z]{2,3}\.)?linkedin\.com\/(?:mwlite\/)?in\/([^/?#\s]+)/i.exec(
-    raw.trim(),
-  )
+  const match =
+    /^(?:https?:\/\/)?(?:[a-z]{2,3}\.)?linkedin\.com\/(?:mwlite\/)?in\/([^/?#\s]+)/i.exec(
+      raw.trim(),
+    )
   const encoded = match?.[1]
   if (!encoded) return null
   let name = encoded

@@ -1,0 +1,214 @@
+/**
+ * The database: PostgreSQL when a URL is given, else the embedded PGlite in a directory. Same
+ * entities, same migrations, same SQL. Opening it locks, connects and migrates.
+ */
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { PGlite } from '@electric-sql/pglite'
+import { IsolationLevel, MikroORM } from '@mikro-orm/core'
+import { Migrator } from '@mikro-orm/migrations'
+import { PgliteDriver } from '@mikro-orm/pglite'
+import {
+  type AbstractSqlConnection,
+  createPostgreSqlTypeParsers,
+  PostgreSqlDriver,
+} from '@mikro-orm/postgresql'
+import { CompiledQuery, type Kysely } from 'kysely'
+import { Client } from 'pg'
+import array from 'postgres-array'
+import { lockDataDir } from './data-dir.ts'
+import { entities } from './domain/entities/index.ts'
+import type { Sql, Store, TransactionOptions, Tx } from './domain/sql.ts'
+import type { Log } from './log.ts'
+import { StartupError } from './startup-error.ts'
+
+export interface Database extends Store {
+  kind: 'postgres' | 'pglite'
+  /** What pg-boss needs to use the same database. */
+  jobsBackend: { pglite: PGlite } | { connectionString: string }
+  orm: MikroORM
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  databaseUrl: string | null
+  /** Where PGlite lives; `memory` keeps nothing (tests). */
+  dataDir: string
+  log: Log
+  /** Connections of the ORM's pool; pg-boss has its own few. */
+  poolMax?: number
+}
+
+const POSTGRES_VERSION_MIN = 14
+/** Any constant will do, as long as every Leadpulse process takes the same one. */
+const MIGRATION_LOCK = 7_229_411
+/** 40001 serialization failure, 40P01 deadlock: the whole transaction may be run again. */
+const RETRYABLE = new Set(['40001', '40P01'])
+const TRANSACTION_ATTEMPTS_MAX = 5
+
+/** Throws StartupError with one clear line for everything an operator can mend. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  return options.databaseUrl
+    ? openPostgres(options.databaseUrl, options)
+    : openPglite(options.dataDir, options)
+}
+
+/** Settings that the ORM and its command line (migration check) share. */
+export function ormOptions() {
+  return {
+    entities,
+    extensions: [Migrator],
+    // `path` only: with `pathTs` set, migrations are not found under pm2.
+    migrations: {
+      path: join(import.meta.dirname, '../migrations'),
+      snapshot: false,
+      glob: 'm*.ts',
+    },
+    forceUtcTimezone: true,
+  }
+}
+
+async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions) {
+  await checkServer(url)
+  const orm = await MikroORM.init({
+    ...ormOptions(),
+    driver: PostgreSqlDriver,
+    clientUrl: url,
+    pool: { min: 0, max: poolMax },
+    // Every wait on the server is bounded: all of these are off by default.
+    driverOptions: {
+      connectionTimeoutMillis: 2000,
+      statement_timeout: 15_000,
+      lock_timeout: 5000,
+      idle_in_transaction_session_timeout: 20_000,
+      keepAlive: true,
+      application_name: 'leadpulse',
+    },
+    logger: (message) => log.warn({ component: 'orm' }, message),
+  })
+  await migrateAlone(url, orm)
+  return databaseOn(orm, {
+    kind: 'postgres',
+    jobsBackend: { connectionString: url },
+    close: () => orm.close(true),
+  })
+}
+
+async function openPglite(dataDir: string, { log }: DatabaseOptions) {
+  const inMemory = dataDir === 'memory'
+  const lock = inMemory ? null : await lockDataDir(dataDir)
+  const parsers = createPostgreSqlTypeParsers((text) => array.parse(text))
+  const pglite = await PGlite.create(inMemory ? 'memory://' : join(dataDir, 'pglite'), { parsers })
+  const orm = await MikroORM.init({
+    ...ormOptions(),
+    driver: PgliteDriver,
+    dbName: 'postgres',
+    driverOptions: { pglite },
+    logger: (message) => log.warn({ component: 'orm' }, message),
+  })
+  await orm.migrator.up()
+  return databaseOn(orm, {
+    kind: 'pglite',
+    jobsBackend: { pglite },
+    close: async () => {
+      await orm.close(true)
+      await pglite.close()
+      await lock?.release()
+    },
+  })
+}
+
+function databaseOn(
+  orm: MikroORM,
+  rest: Pick<Database, 'kind' | 'jobsBackend' | 'close'>,
+): Database {
+  const connection = () => orm.em.getDriver().getConnection() as unknown as AbstractSqlConnection
+  const client = () => connection().getClient() as Kysely<unknown>
+  let closing: Promise<void> | undefined
+  return {
+    ...rest,
+    orm,
+    query: sqlOn(client).query,
+    fork: () => orm.em.fork() as unknown as Tx['em'],
+    transaction: (work, options) => inTransaction(orm, work, options),
+    close: () => {
+      closing ??= rest.close()
+      return closing
+    },
+  }
+}
+
+async function inTransaction<T>(
+  orm: MikroORM,
+  work: (tx: Tx) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
+  const isolation = options.snapshot
+    ? { isolationLevel: IsolationLevel.REPEATABLE_READ, readOnly: true }
+    : {}
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await orm.em.fork().transactional((em) => {
+        const context = em.getTransactionContext() as Kysely<unknown>
+        return work({ em: em as unknown as Tx['em'], query: sqlOn(() => context).query })
+      }, isolation)
+    } catch (error) {
+      if (attempt >= TRANSACTION_ATTEMPTS_MAX || !RETRYABLE.has(codeOf(error) ?? '')) throw error
+      await delay(Math.random() * 10 * 2 ** attempt)
+    }
+  }
+}
+
+function sqlOn(client: () => Kysely<unknown>): Sql {
+  return {
+    async query<Row>(text: string, params: unknown[] = []) {
+      const result = await client().executeQuery<Row>(CompiledQuery.raw(text, params))
+      return result.rows
+    },
+  }
+}
+
+/** SQLSTATE of a database error, also through the ORM's wrappers; undefined for other errors. */
+export function codeOf(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = (cause as { code?: unknown }).code
+    if (typeof code === 'string') return code
+  }
+  return undefined
+}
+
+async function checkServer(url: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ server_version_num: string }>('show server_version_num')
+    const version = Math.floor(Number(rows[0]?.server_version_num) / 10_000)
+    if (version < POSTGRES_VERSION_MIN) {
+      throw new StartupError(
+        `DATABASE_URL: the server is PostgreSQL ${version}, takes ${POSTGRES_VERSION_MIN} or newer`,
+      )
+    }
+  } catch (error) {
+    if (error instanceof StartupError) throw error
+    const cause = codeOf(error) ?? (error as Error).message
+    throw new StartupError(`DATABASE_URL: cannot connect to the database (${cause})`, {
+      cause: error,
+    })
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** Migrates under a session lock: of several processes that start together one does the work. */
+async function migrateAlone(url: string, orm: MikroORM): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await orm.migrator.up()
+  } finally {
+    await client.end().catch(() => {})
+  }
+}

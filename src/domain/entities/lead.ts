@@ -1,0 +1,79 @@
+/** A person in a workspace, the scores, and the identities by which the person is found again. */
+import { defineEntity, p } from '@mikro-orm/core'
+import { channels } from '../channels/inbound-event.ts'
+import { identityKinds } from '../identity.ts'
+import { sentimentTags } from '../sentiment-tag.ts'
+import { Workspace } from './workspace.ts'
+
+const leadSchema = defineEntity({
+  name: 'Lead',
+  tableName: 'lead',
+  indexes: [
+    // GET /leads: newest activity first, with and without a score filter.
+    { name: 'lead_list_by_activity', properties: ['workspace', 'lastActivityAt', 'id'] },
+    {
+      name: 'lead_list_by_score',
+      properties: ['workspace', 'overallScore', 'lastActivityAt', 'id'],
+    },
+    {
+      // The recovery actor's question: which leads have messages that no score covers?
+      name: 'lead_unscored_messages',
+      expression:
+        'create index "lead_unscored_messages" on "lead" ("updated_at") where (message_seq > scored_seq)',
+    },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    workspace: () => p.manyToOne(Workspace).deleteRule('cascade'),
+    firstName: p.text().nullable(),
+    lastName: p.text().nullable(),
+    company: p.text().nullable(),
+    title: p.text().nullable(),
+    industry: p.text().nullable(),
+    headcount: p.text().nullable(),
+    sentimentTag: p.enum(sentimentTags).length(30).default('New'),
+    /** Not null: never shown to an LLM, scored 1/1/1. */
+    disqualifiedReason: p.text().nullable(),
+    disqualifiedAt: p.datetime().nullable(),
+    fitScore: p.smallint().nullable(),
+    intentScore: p.smallint().nullable(),
+    overallScore: p.smallint().nullable(),
+    scoreReasoning: p.text().nullable(),
+    scoredAt: p.datetime().nullable(),
+    /** Model that made the score, or `disqualified`. */
+    scoredBy: p.text().nullable(),
+    /** Raised by everything a score depends on; a lead is dirty while it is above scoredSeq. */
+    messageSeq: p.bigint('number').default(0),
+    scoredSeq: p.bigint('number').default(0),
+    /** Why the last attempt failed; set while scoring fails, shown to people, cleared by a score. */
+    scoringError: p.text().nullable(),
+    scoringFailedAt: p.datetime().nullable(),
+    /** Every channel this person was seen on. */
+    channels: p.array<string>().defaultRaw(`'{}'`),
+    /** Channel of the newest message, shown in lists and in the feed. */
+    lastChannel: p.enum(channels).length(20).nullable(),
+    lastInboundAt: p.datetime().nullable(),
+    lastOutboundAt: p.datetime().nullable(),
+    /** Newer of the two above, else creation: the order of the lead list. */
+    lastActivityAt: p.datetime().defaultRaw('now()'),
+    createdAt: p.datetime().defaultRaw('now()'),
+    updatedAt: p.datetime().defaultRaw('now()'),
+  },
+})
+export class Lead extends leadSchema.class {}
+leadSchema.setClass(Lead)
+
+const leadIdentitySchema = defineEntity({
+  name: 'LeadIdentity',
+  tableName: 'lead_identity',
+  indexes: [{ name: 'lead_identity_of_lead', properties: ['lead'] }],
+  properties: {
+    workspace: () => p.manyToOne(Workspace).primary().createForeignKeyConstraint(false),
+    kind: p.enum(identityKinds).length(20).primary(),
+    value: p.string().length(320).primary(),
+    lead: () => p.manyToOne(Lead).deleteRule('cascade'),
+    createdAt: p.datetime().defaultRaw('now()'),
+  },
+})
+export class LeadIdentity extends leadIdentitySchema.class {}
+leadIdentitySchema.setClass(LeadIdentity)

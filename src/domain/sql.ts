@@ -1,0 +1,36 @@
+/** The one way domain code talks SQL: a statement with parameters, inside or outside a transaction. */
+import type { EntityManager } from '@mikro-orm/postgresql'
+
+export interface Sql {
+  /**
+   * Runs one statement with `$1` parameters. Dates may come back as text and bigints as text or
+   * number, differing by driver: read them with `toDate` and `Number`.
+   */
+  query<Row = Record<string, unknown>>(text: string, params?: unknown[]): Promise<Row[]>
+}
+
+/** A transaction in progress; statements of `query` and `em` share it. */
+export interface Tx extends Sql {
+  em: EntityManager
+}
+
+/** The database as domain code sees it. Statements outside `transaction` commit by themselves. */
+export interface Store extends Sql {
+  /** Runs `work` in one transaction; a throw rolls it back. Lost serialisation races are retried. */
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** A fresh unit of work for reads and small writes through entities. */
+  fork(): EntityManager
+}
+
+export interface TransactionOptions {
+  /** One snapshot for all statements (REPEATABLE READ), nothing written. */
+  snapshot?: boolean
+}
+
+export function toDate(value: unknown): Date {
+  return value instanceof Date ? value : new Date(String(value))
+}
+
+export function toDateOrNull(value: unknown): Date | null {
+  return value == null ? null : toDate(value)
+}

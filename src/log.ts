@@ -1,0 +1,30 @@
+/** The process's logger: JSON lines, or readable ones where a person watches a terminal. */
+import { type DestinationStream, type Logger, pino } from 'pino'
+import { build as prettyStream } from 'pino-pretty'
+
+export type Log = Logger
+
+/**
+ * No message text, token or secret may reach a log line; what could carry one is redacted by path.
+ * `pretty` runs in this process, not in a worker thread: a crash line must not be lost.
+ */
+export function openLog(options: {
+  level: string
+  pretty: boolean
+  destination?: DestinationStream
+}): Log {
+  const settings = {
+    level: options.level,
+    base: null,
+    redact: {
+      paths: ['token', '*.token', 'authorization', '*.authorization', 'apiKey', '*.apiKey', 'body'],
+      censor: '[redacted]',
+    },
+  }
+  if (options.destination) return pino(settings, options.destination)
+  if (!options.pretty) return pino(settings)
+  return pino(
+    settings,
+    prettyStream({ colorize: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname', sync: true }),
+  )
+}
