@@ -1,0 +1,236 @@
+/**
+ * Durable jobs: pg-boss in the same database, behind one port. Every call names its queue from a
+ * closed list and says whether it joins a transaction: on PGlite a pg-boss call inside an ORM
+ * transaction without its handle waits for ever.
+ */
+import { fromPglite, type JobInsert, PgBoss } from 'pg-boss'
+import { codeOf, type Database } from './database.ts'
+import { type Channel, channels } from './domain/channels/inbound-event.ts'
+import type { Sql, Tx } from './domain/sql.ts'
+import type { Log } from './log.ts'
+
+export const SCORING_QUEUE = 'LEAD_SCORING_POST_PROCESS'
+export type PostProcessQueue = `${Uppercase<Channel>}_INBOUND_POST_PROCESS`
+export type QueueName = PostProcessQueue | typeof SCORING_QUEUE
+
+export const postProcessQueueOf = (channel: Channel): PostProcessQueue =>
+  `${channel.toUpperCase() as Uppercase<Channel>}_INBOUND_POST_PROCESS`
+export const postProcessQueues = channels.map(postProcessQueueOf)
+export const queueNames: readonly QueueName[] = [...postProcessQueues, SCORING_QUEUE]
+
+/** Jobs that used up their attempts; kept for `POST /api/v1/jobs/redrive`. */
+const DEAD_LETTER_QUEUE = 'LEADPULSE_DEAD_LETTER'
+
+export interface PostProcessData {
+  workspaceId: string
+  leadId: string
+  messageId: string
+}
+export interface ScoringData {
+  workspaceId: string
+  leadId: string
+}
+
+/** A job this process holds. `attempt` fences it: a zombie's late complete affects nothing. */
+export interface ClaimedJob<Data = PostProcessData | ScoringData> {
+  queue: QueueName
+  id: string
+  attempt: number
+  data: Data
+}
+
+/** Higher runs first. Backfill and recovery never delay a live message. */
+export const scoringPriority = { live: 0, recovery: -10 } as const
+
+/** The claim is gone: another worker took the job over, or somebody cancelled it. */
+export class StaleClaimError extends Error {
+  override name = 'StaleClaimError'
+}
+
+export interface Jobs {
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** One job per message; its id is the message's, so a second insert changes nothing. */
+  insertPostProcess(tx: Tx, jobs: (PostProcessData & { channel: Channel })[]): Promise<void>
+  /** At most one job per lead waits; a further send while one waits changes nothing. */
+  sendScoring(sql: Sql, jobs: ScoringData[], priority?: number): Promise<void>
+  fetch<Data>(queue: QueueName, batchSize: number): Promise<ClaimedJob<Data>[]>
+  /** Throws StaleClaimError (roll back!) unless this claim still holds the job. */
+  complete(sql: Sql, job: ClaimedJob): Promise<void>
+  /** Spends an attempt: retried with backoff, or dead-lettered after the last one. */
+  fail(job: ClaimedJob, reason: string, options?: { terminal?: boolean }): Promise<void>
+  /** Gives the job back as it was: no attempt is spent. */
+  release(job: ClaimedJob, delayMs: number): Promise<void>
+  /** Heartbeat; answers the claims that are no longer ours. */
+  touch(jobs: ClaimedJob[]): Promise<ClaimedJob[]>
+  /** Embedded database only: what a killed process held is due again at once. */
+  reclaimOrphans(): Promise<number>
+  counts(): Promise<{ queue: string; state: string; count: number; oldestSeconds: number }[]>
+}
+
+/** Attempts after the first, before a job is dead-lettered: four to nine minutes of backoff. */
+const RETRY_LIMIT = 8
+/**
+ * A worker that stops touching is taken over after this; pg-boss takes no less than 10. The monitor
+ * pass below adds to it.
+ */
+const HEARTBEAT_SECONDS = 10
+const MONITOR_SECONDS = 3
+
+export function openJobs(database: Database, log: Log): Jobs {
+  const boss = new PgBoss({
+    ...('pglite' in database.jobsBackend
+      ? { db: fromPglite(database.jobsBackend.pglite), backend: 'pglite' as const }
+      : { connectionString: database.jobsBackend.connectionString, max: 4 }),
+    schema: 'pgboss',
+    schedule: false,
+    application_name: 'leadpulse-jobs',
+    monitorIntervalSeconds: MONITOR_SECONDS,
+    superviseIntervalSeconds: MONITOR_SECONDS,
+    maintenanceIntervalSeconds: 300,
+  })
+  // Without a listener the first lost connection would end the process.
+  boss.on('error', (error) => log.warn({ component: 'jobs', code: codeOf(error) }, error.message))
+  boss.on('warning', ({ message, data }) => log.warn({ component: 'jobs', data }, message))
+
+  return {
+    async start() {
+      await boss.start()
+      await createQueues(boss, database)
+    },
+    stop: () => boss.stop({ graceful: false, close: true }),
+    async insertPostProcess(tx, jobs) {
+      const byQueue = Map.groupBy(jobs, ({ channel }) => postProcessQueueOf(channel))
+      for (const [queue, group] of byQueue) {
+        const rows: JobInsert[] = group.map(({ channel: _, ...data }) => ({
+          id: data.messageId,
+          data,
+        }))
+        await boss.insert(queue, rows, { db: handleOf(tx) })
+      }
+    },
+    async sendScoring(sql, jobs, priority = scoringPriority.live) {
+      if (jobs.length === 0) return
+      const rows = jobs.map((data) => ({ data, singletonKey: data.leadId, priority }))
+      await boss.insert(SCORING_QUEUE, rows, { db: handleOf(sql) })
+    },
+    async fetch<Data>(queue: QueueName, batchSize: number) {
+      const jobs = await boss.fetch<Data>(queue, { batchSize, db: handleOf(database) })
+      return jobs.map((job) => ({ queue, id: job.id, attempt: job.retryCount, data: job.data }))
+    },
+    async complete(sql, job) {
+      const { affected } = settled(
+        await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(sql) }),
+      )
+      if (affected !== 1) throw new StaleClaimError(`${job.queue} ${job.id} is held by another`)
+    },
+    async fail(job, reason, { terminal = false } = {}) {
+      if (terminal) await database.query(lastAttemptSql, [job.queue, job.id])
+      await boss.fail(job.queue, [attemptOf(job)], { reason }, { db: handleOf(database) })
+    },
+    async release(job, delayMs) {
+      await giveBack(database, boss, job, delayMs)
+    },
+    async touch(jobs) {
+      const lost: ClaimedJob[] = []
+      for (const [queue, group] of Map.groupBy(jobs, (job) => job.queue)) {
+        const result = settled(
+          await boss.touch(queue, group.map(attemptOf), { db: handleOf(database) }),
+        )
+        const kept = new Set(result.settled)
+        lost.push(...group.filter((job) => !kept.has(job.id)))
+      }
+      return lost
+    },
+    async reclaimOrphans() {
+      const held = await database.query<{ id: string }>(
+        `update pgboss.job set heartbeat_on = 'epoch' where state = 'active' returning id`,
+      )
+      if (held.length === 0) return 0
+      await boss.supervise()
+      await database.query(
+        `update pgboss.job set start_after = now() where state = 'retry' and id = any($1::uuid[])`,
+        [held.map(({ id }) => id)],
+      )
+      return held.length
+    },
+    counts: () => database.query(countsSql),
+  }
+}
+
+async function createQueues(boss: PgBoss, database: Database): Promise<void> {
+  await boss.createQueue(DEAD_LETTER_QUEUE, { retentionSeconds: 14 * 86_400 })
+  for (const name of queueNames) {
+    const scoring = name === SCORING_QUEUE
+    await boss.createQueue(name, {
+      policy: scoring ? 'stately' : 'standard',
+      retryLimit: RETRY_LIMIT,
+      retryDelay: 2,
+      retryBackoff: true,
+      retryDelayMax: 300,
+      heartbeatSeconds: HEARTBEAT_SECONDS,
+      // Upper bound of one attempt. Scoring jobs are held through quiet window and gate queue.
+      expireInSeconds: scoring ? 6 * 3600 : 600,
+      deleteAfterSeconds: 3600,
+      deadLetter: DEAD_LETTER_QUEUE,
+    })
+    // Fills pg-boss's queue cache: a look-up inside a PGlite transaction would wait for ever.
+    await boss.touch(name, [NIL_UUID], { db: handleOf(database) })
+  }
+}
+
+const NIL_UUID = '00000000-0000-0000-0000-000000000000'
+
+const lastAttemptSql = `
+  update pgboss.job set retry_limit = retry_count where name = $1 and id = $2::uuid
+`
+
+const countsSql = `
+  select name as queue, state::text as state, count(*)::int as count,
+    coalesce(max(extract(epoch from now() - created_on)), 0)::float8 as "oldestSeconds"
+  from pgboss.job
+  where state in ('created', 'retry', 'active', 'failed')
+  group by name, state
+`
+
+/** `started_on` null makes the next fetch keep the attempt count. */
+const giveBackSql = `
+  update pgboss.job as held
+  set state = 'created', started_on = null, heartbeat_on = null,
+    start_after = now() + $4::float8 * interval '1 millisecond'
+  where held.name = $1 and held.id = $2::uuid and held.state = 'active' and held.retry_count = $3
+    and not exists (
+      select 1 from pgboss.job as waiting
+      where waiting.name = held.name and waiting.singleton_key = held.singleton_key
+        and waiting.state = 'created'
+    )
+  returning held.id
+`
+
+async function giveBack(database: Database, boss: PgBoss, job: ClaimedJob, delayMs: number) {
+  try {
+    const rows = await database.query(giveBackSql, [job.queue, job.id, job.attempt, delayMs])
+    if (rows.length === 1) return
+  } catch (error) {
+    // 23505: a job of this lead began to wait between look and update.
+    if (codeOf(error) !== '23505') throw error
+  }
+  // One that waits covers this one: nothing is lost by ending it.
+  await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(database) })
+}
+
+function handleOf(sql: Sql) {
+  return {
+    executeSql: async (text: string, values?: unknown[]) => ({
+      rows: (await sql.query(text, values)) as object[],
+    }),
+  }
+}
+
+const attemptOf = (job: ClaimedJob) => ({ id: job.id, retryCount: job.attempt })
+
+/** pg-boss answers these fields but leaves them out of its published type. */
+function settled(response: object): { affected: number; settled: string[] } {
+  const { affected = 0, settled: ids = [] } = response as { affected?: number; settled?: string[] }
+  return { affected, settled: ids }
+}
