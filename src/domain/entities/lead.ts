@@ -5,6 +5,8 @@ import { identityKinds } from '../identity.ts'
 import { sentimentTags } from '../sentiment-tag.ts'
 import { Workspace } from './workspace.ts'
 
+export const disqualifiers = ['opt_out', 'bounce', 'person'] as const
+
 const leadSchema = defineEntity({
   name: 'Lead',
   tableName: 'lead',
@@ -34,6 +36,8 @@ const leadSchema = defineEntity({
     sentimentTag: p.enum(sentimentTags).length(30).default('New'),
     /** Not null: never shown to an LLM, scored 1/1/1. */
     disqualifiedReason: p.text().nullable(),
+    /** Who decided: an opt-in takes back an opt-out, never a person's word or a bounce. */
+    disqualifiedBy: p.enum(disqualifiers).length(10).nullable(),
     disqualifiedAt: p.datetime().nullable(),
     fitScore: p.smallint().nullable(),
     intentScore: p.smallint().nullable(),
@@ -48,6 +52,8 @@ const leadSchema = defineEntity({
     /** Why the last attempt failed; set while scoring fails, shown to people, cleared by a score. */
     scoringError: p.text().nullable(),
     scoringFailedAt: p.datetime().nullable(),
+    /** Set when the attempts are used up: a person or a new message starts again. */
+    parkedAt: p.datetime().nullable(),
     /** Every channel this person was seen on. */
     channels: p.array<string>().defaultRaw(`'{}'`),
     /** Channel of the newest message, shown in lists and in the feed. */

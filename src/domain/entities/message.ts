@@ -15,7 +15,11 @@ const messageSchema = defineEntity({
     // The transcript and the message list of one lead, newest first.
     { name: 'message_of_lead', properties: ['lead', 'sentAt', 'id'] },
   ],
-  uniques: [{ name: 'message_dedupe', properties: ['workspace', 'dedupeKey'] }],
+  uniques: [
+    { name: 'message_dedupe', properties: ['workspace', 'dedupeKey'] },
+    // What no score covers yet, without reading the whole conversation.
+    { name: 'message_seq_of_lead', properties: ['lead', 'seq'] },
+  ],
   properties: {
     id: p.uuid().primary(),
     // No foreign key to workspace and connection: each insert would lock those two rows (a
