@@ -18,7 +18,7 @@ import { Client } from 'pg'
 import array from 'postgres-array'
 import { lockDataDir } from './data-dir.ts'
 import { entities } from './domain/entities/index.ts'
-import type { Sql, Store, TransactionOptions, Tx } from './domain/sql.ts'
+import { codeOf, type Sql, type Store, type TransactionOptions, type Tx } from './domain/sql.ts'
 import type { Log } from './log.ts'
 import { StartupError } from './startup-error.ts'
 
@@ -166,15 +166,6 @@ function sqlOn(client: () => Kysely<unknown>): Sql {
       return result.rows
     },
   }
-}
-
-/** SQLSTATE of a database error, also through the ORM's wrappers; undefined for other errors. */
-export function codeOf(error: unknown): string | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = (cause as { code?: unknown }).code
-    if (typeof code === 'string') return code
-  }
-  return undefined
 }
 
 async function checkServer(url: string): Promise<void> {

@@ -4,9 +4,9 @@
  * transaction without its handle waits for ever.
  */
 import { fromPglite, type JobInsert, PgBoss } from 'pg-boss'
-import { codeOf, type Database } from './database.ts'
+import type { Database } from './database.ts'
 import { type Channel, channels } from './domain/channels/inbound-event.ts'
-import type { Sql, Tx } from './domain/sql.ts'
+import { codeOf, type Sql, type Tx } from './domain/sql.ts'
 import type { Log } from './log.ts'
 
 export const SCORING_QUEUE = 'LEAD_SCORING_POST_PROCESS'
@@ -32,7 +32,7 @@ export interface ScoringData {
 }
 
 /** A job this process holds. `attempt` fences it: a zombie's late complete affects nothing. */
-export interface ClaimedJob<Data = PostProcessData | ScoringData> {
+export interface ClaimedJob<Data extends ScoringData = ScoringData> {
   queue: QueueName
   id: string
   attempt: number
@@ -54,7 +54,7 @@ export interface Jobs {
   insertPostProcess(tx: Tx, jobs: (PostProcessData & { channel: Channel })[]): Promise<void>
   /** At most one job per lead waits; a further send while one waits changes nothing. */
   sendScoring(sql: Sql, jobs: ScoringData[], priority?: number): Promise<void>
-  fetch<Data>(queue: QueueName, batchSize: number): Promise<ClaimedJob<Data>[]>
+  fetch<Data extends ScoringData>(queue: QueueName, batchSize: number): Promise<ClaimedJob<Data>[]>
   /** Throws StaleClaimError (roll back!) unless this claim still holds the job. */
   complete(sql: Sql, job: ClaimedJob): Promise<void>
   /** Spends an attempt: retried with backoff, or dead-lettered after the last one. */
@@ -76,6 +76,9 @@ const RETRY_LIMIT = 8
  */
 const HEARTBEAT_SECONDS = 10
 const MONITOR_SECONDS = 3
+
+/** When this attempt fails, too, the job is dead-lettered. */
+export const isLastAttempt = (job: ClaimedJob): boolean => job.attempt >= RETRY_LIMIT
 
 export function openJobs(database: Database, log: Log): Jobs {
   const boss = new PgBoss({
@@ -114,7 +117,7 @@ export function openJobs(database: Database, log: Log): Jobs {
       const rows = jobs.map((data) => ({ data, singletonKey: data.leadId, priority }))
       await boss.insert(SCORING_QUEUE, rows, { db: handleOf(sql) })
     },
-    async fetch<Data>(queue: QueueName, batchSize: number) {
+    async fetch<Data extends ScoringData>(queue: QueueName, batchSize: number) {
       const jobs = await boss.fetch<Data>(queue, { batchSize, db: handleOf(database) })
       return jobs.map((job) => ({ queue, id: job.id, attempt: job.retryCount, data: job.data }))
     },

@@ -8,7 +8,10 @@ export interface ActorSpec<Msg> {
   name: string
   /** Builds one incarnation: fresh state in a closure and the handler that owns it. */
   incarnate(self: Self<Msg>): Behavior<Msg>
-  restart: RestartPolicy
+  /** Null: a crash is the end; `onDown` says what follows. */
+  restart: RestartPolicy | null
+  /** Called after a crash that no respawn follows soon. */
+  onDown?(error: unknown): void
   /** Messages that a crash or stop left unhandled, oldest first. */
   onLost?(messages: Msg[]): void
 }
@@ -114,6 +117,13 @@ function supervise<Msg>(
   }
 
   function crashed(error: unknown, unhandled: Msg[]): void {
+    lose(unhandled)
+    if (!restart) {
+      status = 'down'
+      onCrash(spec.name, error, status)
+      spec.onDown?.(error)
+      return
+    }
     const now = Date.now()
     crashes = [...crashes.filter((at) => now - at < restart.windowMs), now]
     const down = crashes.length > restart.crashesMax
@@ -126,8 +136,8 @@ function supervise<Msg>(
       },
       down ? restart.retryDownMs : backoffMs,
     )
-    lose(unhandled)
     onCrash(spec.name, error, status)
+    if (down) spec.onDown?.(error)
   }
 
   function lose(unhandled: Msg[]): void {

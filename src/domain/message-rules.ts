@@ -50,7 +50,7 @@ const optOutWords = new Set(
 const mailChannels: ReadonlySet<Channel> = new Set(['email', 'smartlead', 'instantly'])
 
 const absence =
-  /\bout of (?:the )?office\b|\booo\b|\b(?:on|away on) (?:\w+ )?(?:leave|vacation|holidays?|pto)\b|\baway from (?:my |the )?(?:desk|office|e-?mail)|\b(?:currently|be) (?:away|travell?ing)\b|\babwesen(?:d|heit)|nicht im (?:büro|hause?)|im urlaub|außer haus|en congés?\b|absent[e]? du bureau|absence du bureau|fuera de (?:la )?oficina|de vacaciones|estoy ausente|fuori sede|fuori ufficio/
+  /\bout of (?:the )?office\b|\booo\b|\b(?:on|away on) (?:\w+ )?(?:leave|vacation|holidays?|pto)\b|\baway from (?:my |the )?(?:desk|office|e-?mail)|\b(?:currently|be) (?:away|travell?ing)\b|\babwesen(?:d|heit)|nicht im (?:büro|hause?)|im urlaub|außer haus|en congé|absente? du bureau|absence du bureau|fuera de (?:la )?oficina|de vacaciones|estoy ausente|fuori sede|fuori ufficio/
 /** Each is one sign; two different ones, or one with a subject or header sign, decide. */
 const machinePhrases: readonly RegExp[] = [
   absence,

@@ -34,3 +34,12 @@ export function toDate(value: unknown): Date {
 export function toDateOrNull(value: unknown): Date | null {
   return value == null ? null : toDate(value)
 }
+
+/** SQLSTATE of a database error, also through the ORM's wrappers; undefined for other errors. */
+export function codeOf(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = (cause as { code?: unknown }).code
+    if (typeof code === 'string') return code
+  }
+  return undefined
+}

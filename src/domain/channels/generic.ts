@@ -5,7 +5,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { identitiesOf, normalizeEmail, normalizeLinkedinUrl, normalizePhone } from '../identity.ts'
-import { tidyText } from '../text/plain-text.ts'
+import { subjectOf, tidyText } from '../text/plain-text.ts'
 import { newTextOf } from '../text/quoted-thread.ts'
 import { decodeJson, dedupeKey, parseTime, rejection } from './decode.ts'
 import {
@@ -139,7 +139,7 @@ function parse(delivery: Delivery): ParseResult {
         dedupeAliases: [],
         externalId,
         lead: { identities, firstName, lastName, company, title },
-        subject,
+        subject: subjectOf(subject),
         // A sender's text is never lost to the quote rules: it is ours to show as it came.
         body: newTextOf({ text: body }) || tidyText(body),
         sentAt: parseTime(sentAt),

@@ -3,6 +3,8 @@
  * HTML are dropped by name or by size, whatever else a provider sends is cut to a budget.
  */
 
+import { storableText } from './decode.ts'
+
 const STRING_CHARACTERS_MAX = 16_000
 const PAYLOAD_CHARACTERS_MAX = 64_000
 const ARRAY_ENTRIES_MAX = 100
@@ -26,8 +28,10 @@ export function keptPayload(payload: unknown, dropped: readonly string[] = []): 
       return entries.filter(spend).map((entry) => kept(entry, depth + 1))
     }
     const copy: Record<string, unknown> = {}
-    for (const [name, member] of Object.entries(value)) {
-      if (names.has(name)) continue
+    for (const [rawName, member] of Object.entries(value)) {
+      // Values are cleaned while decoding, names are not; jsonb refuses U+0000 in both.
+      const name = storableText(rawName)
+      if (names.has(name) || name === '__proto__') continue
       left -= name.length
       if (left <= 0) break
       copy[name] = kept(member, depth + 1)

@@ -20,10 +20,13 @@ export interface MachineMail {
 }
 
 const HEADER_CHARACTERS_MAX = 64_000
+/** RFC 5322 limits a line to 998; real ids have below 200. */
+const MESSAGE_ID_CHARACTERS_MAX = 300
 const REPORT_CHARACTERS_MAX = 64_000
 const robotName = /^(?:mailer-?daemon|mail-?daemon|postmaster|bounces?|microsoftexchange[0-9a-f]+)$/
 const autoReplyHeaders = ['x-autoreply', 'x-autorespond', 'x-autoresponder', 'x-autoreply-from']
-const ADDRESS = '<?([^\\s<>"(),:;]{1,128}@[^\\s<>"(),:;]{1,190})>?'
+/** Neither half takes an @: else a line of them is tried in every possible split. */
+const ADDRESS = '<?([^\\s<>"(),:;@]{1,128}@[^\\s<>"(),:;@]{1,190})>?'
 
 /** From the most to the least reliable; each names the address that failed. */
 const failedRecipient = [
@@ -114,7 +117,8 @@ export function headersOfPairs(pairs: Iterable<readonly [string, string]>): Mail
 
 /** Message-ID without angle brackets. */
 export function messageIdOf(raw: string | null | undefined): string | null {
-  return raw?.trim().replace(/^<|>$/g, '').trim() || null
+  const id = raw?.slice(0, MESSAGE_ID_CHARACTERS_MAX).trim().replace(/^<|>$/g, '').trim()
+  return id || null
 }
 
 function first(headers: MailHeaders, name: string): string {

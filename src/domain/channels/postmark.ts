@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { identitiesOf, normalizeEmail } from '../identity.ts'
+import { subjectOf } from '../text/plain-text.ts'
 import { newTextOf } from '../text/quoted-thread.ts'
 import {
   decodeJson,
@@ -123,7 +124,7 @@ function parseMail(mail: Mail): ParseResult {
   const id = textOrNull(mail.MessageID) ?? rfcMessageId
   if (!id) return missing('MessageID', 'takes the id of the message')
   const body = newTextOf({ text: mail.StrippedTextReply }) || bodyOf(mail)
-  const subject = textOrNull(mail.Subject)
+  const subject = subjectOf(mail.Subject)
   // A report is read whole: the failed address stands in what looks like quoted thread.
   const report = mail.TextBody || body
   const robot = isMailRobot(from)

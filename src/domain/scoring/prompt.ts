@@ -88,7 +88,7 @@ export function buildPrompt(request: ScoringRequest, marker: string): Prompt {
   return {
     instructions,
     input: [
-      { role: 'developer', content: workspaceText(request.context) },
+      { role: 'developer', content: workspaceText(request.context, marker) },
       { role: 'developer', content: `The marker of this call is ${marker}` },
       { role: 'user', content: enclose('lead', leadDocument(request.leadId, request.lead)) },
       { role: 'user', content: enclose('transcript', request.transcript.map(entryDocument)) },
@@ -106,7 +106,7 @@ function encode(document: unknown, marker: string): string {
   return JSON.stringify(document).replaceAll(marker, MARKER_REMOVED)
 }
 
-function workspaceText(context: ScoringContext): string {
+function workspaceText(context: ScoringContext, marker: string): string {
   const document = {
     company: bounded(context.companyName, NAME_MAX),
     service: bounded(context.serviceDescription, DESCRIPTION_MAX),
@@ -116,7 +116,7 @@ function workspaceText(context: ScoringContext): string {
       .map((question) => bounded(question, QUESTION_MAX))
       .filter((question) => question !== null),
   }
-  return `Our company, null where it has not said so:\n${JSON.stringify(document)}`
+  return `Our company, null where it has not said so:\n${encode(document, marker)}`
 }
 
 function leadDocument(leadId: string, lead: LeadProfile) {

@@ -21,7 +21,9 @@ const requests = [
   `\\b(?:take|get) ${PERSON} off(?: (?:of )?${LISTS}\\b|${END})`,
   '\\bdelete my (?:personal )?(?:data|details|information|contact)\\b',
   '\\bunsubscribe (?:me|us|my|this (?:e-?mail|address))\\b',
-  `(?:\\b(?:please|pls|kindly|just)|^|[.!?\\n] ?)(?: also)? ?unsubscribe(?: from ${LISTS}\\b|${END})`,
+  // Alone on a line it may be a link in the writer's own footer.
+  `(?:\\b(?:please|pls|kindly|just)|[.!?]) ?(?:also )?unsubscribe(?: from ${LISTS}\\b|${END})`,
+  `^unsubscribe from ${LISTS}\\b`,
   `\\b(?:i|we)(?:'d| would)?(?: really)?(?: like| want| wish| need| tried| asked)(?: you)? to (?:unsubscribe|opt out|be removed|be taken off)\\b`,
   `\\bhow (?:do|can) (?:i|we) (?:unsubscribe|opt out|get off)(?: (?:of|from) (?:this|your|the|these)\\b|${END})`,
   "\\b(?:opt (?:me|us) out|please opt out|i(?:'m| am) opting out|i opt out)\\b",

@@ -3,6 +3,10 @@ import { type HtmlToTextOptions, htmlToText } from 'html-to-text'
 
 /** Converting costs about 1 ms per 1,000 characters inside the request; people write far less. */
 const HTML_CHARACTERS_MAX = 256_000
+/** Styles and inline images before the text; beyond it nobody wrote an answer. */
+const RAW_CHARACTERS_MAX = 4_000_000
+/** Longer is no subject; the list of messages shows one line. */
+const SUBJECT_CHARACTERS_MAX = 500
 /** Layout tables nest some 60 deep; deeper is an attack on the recursion. */
 const DEPTH_MAX = 250
 
@@ -26,7 +30,7 @@ const options: HtmlToTextOptions = {
       selector,
       options: { uppercase: false },
     })),
-    { selector: 'tr', format: 'block' },
+    { selector: 'tr', format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
     { selector: 'td', format: 'inlineSurround', options: { suffix: ' ' } },
     { selector: 'th', format: 'inlineSurround', options: { suffix: ' ' } },
   ],
@@ -39,7 +43,10 @@ const optionsWithoutQuotes: HtmlToTextOptions = {
 
 /** What a reader of the mail would see. `quotes: false` leaves out what marks itself as quoted. */
 export function htmlToPlainText(html: string, { quotes = true } = {}): string {
-  const bounded = withoutInvisibleParts(html).slice(0, HTML_CHARACTERS_MAX)
+  const bounded = withoutInvisibleParts(html.slice(0, RAW_CHARACTERS_MAX)).slice(
+    0,
+    HTML_CHARACTERS_MAX,
+  )
   return tidyText(htmlToText(bounded, quotes ? options : optionsWithoutQuotes))
 }
 
@@ -60,6 +67,12 @@ export function tidyText(text: string): string {
     .replace(/ ?\n ?/g, '\n')
     .replace(/\n{3,}/g, '\n\n')
     .trim()
+}
+
+/** One bounded line, or null. */
+export function subjectOf(raw: string | null | undefined): string | null {
+  const line = tidyText((raw ?? '').slice(0, SUBJECT_CHARACTERS_MAX)).replaceAll('\n', ' ')
+  return line.toWellFormed() || null
 }
 
 /** Styles and comments come first in a mail and would use up the bound before the text starts. */

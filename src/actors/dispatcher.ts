@@ -1,0 +1,262 @@
+/**
+ * The dispatcher: the one that fetches jobs, only as many as it has free slots, and keeps their
+ * claims alive. Woken in-process after each commit; a poll each second finds what other processes
+ * and retries left.
+ */
+import type { Channel } from '../domain/channels/inbound-event.ts'
+import { channels } from '../domain/channels/inbound-event.ts'
+import {
+  type ClaimedJob,
+  type Jobs,
+  type PostProcessData,
+  postProcessQueueOf,
+  type QueueName,
+  SCORING_QUEUE,
+  type ScoringData,
+} from '../jobs.ts'
+import type { Behavior, Self } from './actor.ts'
+import type { LeadScorer } from './lead-scorer.ts'
+import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
+
+export interface DispatcherOptions {
+  system: ActorSystem
+  jobs: Jobs
+  /** Scoring jobs held at once, in quiet window, gate queue or flight. */
+  scoringHeldMax: number
+  startPostProcess(channel: Channel, job: ClaimedJob<PostProcessData>): void
+  startScoring(job: ClaimedJob<ScoringData>, onEnd: () => void): LeadScorer
+  onError(what: string, error: unknown): void
+}
+
+export interface Dispatcher {
+  /** Something may be due in this queue. */
+  wake(queue: QueueName): void
+  /** A post-process job is no longer held by its actor. */
+  settled(job: ClaimedJob): void
+  /** Stops fetching, gives back what waits, waits `graceMs` for calls in flight, then aborts them. */
+  shutdown(graceMs: number): Promise<void>
+  meters(): { postProcessing: number; scoring: Record<string, number> }
+}
+
+type Message =
+  | { type: 'wake'; queue: QueueName }
+  | { type: 'poll' }
+  | { type: 'fetched'; queue: QueueName; asked: number; jobs: ClaimedJob[] }
+  | { type: 'fetch failed'; queue: QueueName; error: unknown }
+  | { type: 'heartbeat' }
+  | { type: 'touched'; lost: ClaimedJob[] }
+  | { type: 'touch failed'; error: unknown }
+
+const POLL_MS = 1000
+/** A third of the queue's heartbeat: two may fail before the claim runs out. */
+const HEARTBEAT_MS = 3000
+/** Per channel. More only wait for the database's connections. */
+const POST_PROCESS_SLOTS = 16
+/** Rows of one fetch statement; a larger backlog takes several. */
+const FETCH_MAX = 100
+
+export function dispatcher(options: DispatcherOptions): Dispatcher {
+  const held = heldJobs(options.scoringHeldMax)
+  let stopping = false
+  const actor: Actor<Message> = options.system.spawn<Message>({
+    name: 'dispatcher',
+    restart: defaultRestart,
+    incarnate: (self) => behavior(self, options, held, () => stopping),
+  })
+  const wake = (queue: QueueName) => void actor.tell({ type: 'wake', queue })
+  return {
+    wake,
+    settled(job) {
+      held.drop(job)
+      if (!stopping) wake(job.queue)
+    },
+    async shutdown(graceMs) {
+      stopping = true
+      await shutdown(options, held, graceMs)
+      actor.stop()
+    },
+    meters: () => ({ postProcessing: held.postProcessing(), scoring: held.phases() }),
+  }
+}
+
+/** What this process holds: the claims to keep alive and the slots that are left. */
+function heldJobs(scoringHeldMax: number) {
+  const postProcess = new Map<string, ClaimedJob>()
+  const scorers = new Map<string, LeadScorer>()
+  let onChange: (() => void)[] = []
+  const changed = () => {
+    const waiting = onChange
+    onChange = []
+    for (const resume of waiting) resume()
+  }
+  const inQueue = (queue: QueueName) =>
+    [...postProcess.values()].filter((job) => job.queue === queue).length
+  return {
+    scorers,
+    free: (queue: QueueName) =>
+      queue === SCORING_QUEUE ? scoringHeldMax - scorers.size : POST_PROCESS_SLOTS - inQueue(queue),
+    takePostProcess: (job: ClaimedJob) => void postProcess.set(job.id, job),
+    drop(job: ClaimedJob) {
+      postProcess.delete(job.id)
+      if (scorers.get(job.data.leadId)?.job.id === job.id) scorers.delete(job.data.leadId)
+      changed()
+    },
+    claims: (): ClaimedJob[] => [
+      ...postProcess.values(),
+      ...[...scorers.values()].map(({ job }) => job),
+    ],
+    /** Resolves at the next job that ends. */
+    change: () => new Promise<void>((resolve) => void onChange.push(resolve)),
+    postProcessing: () => postProcess.size,
+    phases() {
+      const counts: Record<string, number> = {}
+      for (const scorer of scorers.values()) {
+        counts[scorer.phase()] = (counts[scorer.phase()] ?? 0) + 1
+      }
+      return counts
+    },
+  }
+}
+type HeldJobs = ReturnType<typeof heldJobs>
+
+function behavior(
+  self: Self<Message>,
+  options: DispatcherOptions,
+  held: HeldJobs,
+  isStopping: () => boolean,
+): Behavior<Message> {
+  const queues = [...channels.map(postProcessQueueOf), SCORING_QUEUE] as QueueName[]
+  const fetching = new Set<QueueName>()
+  /** Woken while a fetch was under way: it may have looked too early. */
+  const again = new Set<QueueName>()
+
+  function fetch(queue: QueueName): void {
+    if (isStopping()) return
+    if (fetching.has(queue)) {
+      again.add(queue)
+      return
+    }
+    const asked = Math.min(held.free(queue), FETCH_MAX)
+    if (asked <= 0) return
+    fetching.add(queue)
+    self.run(
+      () => options.jobs.fetch(queue, asked),
+      (jobs): Message => ({ type: 'fetched', queue, asked, jobs }),
+      (error): Message => ({ type: 'fetch failed', queue, error }),
+    )
+  }
+
+  function take(queue: QueueName, asked: number, jobs: ClaimedJob[]): void {
+    fetching.delete(queue)
+    for (const job of jobs) start(job, options, held, () => self.tell({ type: 'wake', queue }))
+    if (again.delete(queue) || jobs.length === asked) fetch(queue)
+  }
+
+  function heartbeat(): void {
+    self.after(HEARTBEAT_MS, { type: 'heartbeat' })
+    const claims = held.claims()
+    if (claims.length === 0) return
+    self.run(
+      () => options.jobs.touch(claims),
+      (lost): Message => ({ type: 'touched', lost }),
+      (error): Message => ({ type: 'touch failed', error }),
+    )
+  }
+
+  function poll(): void {
+    self.after(POLL_MS, { type: 'poll' })
+    for (const queue of queues) fetch(queue)
+  }
+
+  poll()
+  heartbeat()
+  return {
+    handle(message) {
+      switch (message.type) {
+        case 'wake':
+          fetch(message.queue)
+          break
+        case 'poll':
+          poll()
+          break
+        case 'fetched':
+          take(message.queue, message.asked, message.jobs)
+          break
+        case 'fetch failed':
+          // Not again at once: the poll comes soon enough for a database that is away.
+          fetching.delete(message.queue)
+          again.delete(message.queue)
+          options.onError(`fetch ${message.queue}`, message.error)
+          break
+        case 'heartbeat':
+          heartbeat()
+          break
+        case 'touched':
+          for (const job of message.lost) loseClaim(job, held)
+          break
+        case 'touch failed':
+          options.onError('heartbeat', message.error)
+          break
+      }
+    },
+  }
+}
+
+function start(
+  job: ClaimedJob,
+  { jobs, startPostProcess, startScoring, onError }: DispatcherOptions,
+  held: HeldJobs,
+  onFreed: () => void,
+): void {
+  if (job.queue !== SCORING_QUEUE) {
+    held.takePostProcess(job)
+    const channel = channels.find((name) => postProcessQueueOf(name) === job.queue) as Channel
+    startPostProcess(channel, job as ClaimedJob<PostProcessData>)
+    return
+  }
+  const { leadId } = job.data
+  // The queue allows one active job per lead, so a scorer that still lives has lost its claim.
+  held.scorers.get(leadId)?.stop()
+  const scorer = startScoring(job, () => {
+    held.drop(job)
+    onFreed()
+  })
+  held.scorers.set(leadId, scorer)
+  void jobs
+  void onError
+}
+
+/** Another worker has the job, or nobody wants it any more: what runs here must not be written. */
+function loseClaim(job: ClaimedJob, held: HeldJobs): void {
+  const scorer = held.scorers.get(job.data.leadId)
+  if (scorer?.job.id === job.id && scorer.job.attempt === job.attempt) {
+    scorer.stop()
+    held.drop(job)
+  }
+}
+
+async function shutdown(
+  { jobs, onError }: DispatcherOptions,
+  held: HeldJobs,
+  graceMs: number,
+): Promise<void> {
+  const giveBack = async (scorer: LeadScorer) => {
+    scorer.stop()
+    held.drop(scorer.job)
+    await jobs.release(scorer.job, 0).catch((error) => onError('release', error))
+  }
+  const idle = [...held.scorers.values()].filter((scorer) => scorer.phase() !== 'InFlight')
+  await Promise.all(idle.map(giveBack))
+  let late = false
+  const limit = AbortSignal.timeout(graceMs)
+  const timeUp = new Promise<void>((resolve) => {
+    limit.addEventListener('abort', () => {
+      late = true
+      resolve()
+    })
+  })
+  while (!late && (held.scorers.size > 0 || held.postProcessing() > 0)) {
+    await Promise.race([held.change(), timeUp])
+  }
+  await Promise.all([...held.scorers.values()].map(giveBack))
+}

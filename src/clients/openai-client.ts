@@ -1,0 +1,272 @@
+/**
+ * One question to the OpenAI Responses API, or a compatible server: a hard time limit, no retries
+ * in the process (the job is the retry), the successor of a retired model, and an accounting entry
+ * for every call. It guarantees an end within `timeoutMs` and that failure is a value; it does not
+ * limit how many questions run at once.
+ */
+import { createHash } from 'node:crypto'
+import OpenAI from 'openai'
+import type { ResponseCreateParamsNonStreaming } from 'openai/resources/responses/responses'
+import { costUsd, effortFor } from '../domain/scoring/models.ts'
+import type { Interaction, InteractionOutcome } from '../domain/scoring/score.ts'
+import { type ModelChoice, type ModelReplaced, modelChoice } from './model-choice.ts'
+import { type Failure, failure, failureOfError } from './openai-failure.ts'
+import { type Billing, billingOf, textOf } from './openai-reply.ts'
+
+/** A reply is a few kilobytes and repeats our instructions; more than this is not a reply. */
+const REPLY_BYTES_MAX = 1024 * 1024
+/** Behind our own time limit, which also covers the body; only stands if that one were broken. */
+const SDK_TIMEOUT_EXTRA_MS = 1000
+
+export interface OpenAiClientOptions {
+  apiKey: string
+  /** Absent: OpenAI itself. */
+  baseURL?: string | undefined
+  model: string
+  successor: string
+  /** For one question, including a second call to the successor. */
+  timeoutMs: number
+  now: () => Date
+  log?: ((event: OpenAiEvent) => void) | undefined
+  fetch?: typeof fetch | undefined
+}
+
+/** What a person should hear of: a replaced model once, a fault again only after a good call. */
+export type OpenAiEvent =
+  | ModelReplaced
+  | {
+      level: 'error'
+      event: 'openai.needs_attention'
+      model: string
+      cause: (typeof attentionCauses)[number]
+    }
+const attentionCauses = ['model_not_found', 'insufficient_quota', 'bad_credentials'] as const
+
+export interface Question<Value> {
+  promptVersion: string
+  workspaceId: string
+  instructions: string
+  input: { role: 'developer' | 'user'; content: string }[]
+  /** Strict JSON schema of the answer. */
+  format: { name: string; schema: Record<string, unknown> }
+  maxOutputTokens: number
+  /** Checks the answer's text; the reason must not quote it. */
+  read(text: string): { value: Value } | { invalid: string }
+}
+
+export type Answer<Value> =
+  | { outcome: 'ok'; value: Value; model: string; interactions: Interaction[] }
+  | {
+      outcome: Exclude<InteractionOutcome, 'ok'>
+      reason: string
+      terminal: boolean
+      retryAfterMs: number | null
+      interactions: Interaction[]
+    }
+
+export interface OpenAiClient {
+  /** What the next question will be put to, and why. */
+  inUse(): ReturnType<ModelChoice['inUse']>
+  ask<Value>(question: Question<Value>, signal: AbortSignal): Promise<Answer<Value>>
+}
+
+interface Call<Value> {
+  result: { value: Value } | { failure: Failure }
+  interaction: Interaction
+}
+
+export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
+  const sdk = connect(options)
+  const announced = new Set<string>()
+  const announce = (event: OpenAiEvent) => {
+    const key = `${event.event} ${event.cause}`
+    if (announced.has(key)) return
+    announced.add(key)
+    options.log?.(event)
+  }
+  const choice = modelChoice({ ...options, announce })
+
+  async function ask<Value>(question: Question<Value>, signal: AbortSignal) {
+    const limit = timeLimit(signal, options.timeoutMs)
+    const interactions: Interaction[] = []
+    try {
+      let model = choice.current()
+      while (true) {
+        if (signal.aborted) return failed(failure('error', 'aborted'), interactions)
+        const call = await callOnce({ sdk, options, question, model, limit })
+        interactions.push(call.interaction)
+        if ('value' in call.result) {
+          for (const cause of attentionCauses) announced.delete(`openai.needs_attention ${cause}`)
+          const { value } = call.result
+          return { outcome: 'ok' as const, value, model: call.interaction.model, interactions }
+        }
+        const { cause } = call.result.failure
+        const next = cause === 'model_not_found' ? choice.afterMissing(model) : null
+        if (next === null) {
+          if (cause !== 'other') announce(attention(model, cause))
+          return failed(call.result.failure, interactions)
+        }
+        model = next
+      }
+    } finally {
+      limit.close()
+    }
+  }
+  return { inUse: choice.inUse, ask }
+}
+
+/**
+ * What the SDK would otherwise take from the environment is set: config.ts alone reads that. (It
+ * has no option against OPENAI_CUSTOM_HEADERS.)
+ */
+function connect(options: OpenAiClientOptions): OpenAI {
+  return new OpenAI({
+    apiKey: options.apiKey,
+    baseURL: options.baseURL ?? 'https://api.openai.com/v1',
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    logLevel: 'off',
+    maxRetries: 0,
+    timeout: options.timeoutMs + SDK_TIMEOUT_EXTRA_MS,
+    fetch: options.fetch,
+  })
+}
+
+async function callOnce<Value>(of: {
+  sdk: OpenAI
+  options: OpenAiClientOptions
+  question: Question<Value>
+  model: string
+  limit: TimeLimit
+}): Promise<Call<Value>> {
+  const { question, model, limit } = of
+  const startedAt = of.options.now()
+  let requestId: string | null = null
+  let billing: Billing = billingOf(null)
+  let result: Call<Value>['result']
+  try {
+    const request = of.sdk.responses.create(body(question, model), { signal: limit.signal })
+    const response = await limit.race(request.asResponse())
+    requestId = response.headers.get('x-request-id')
+    const reply: unknown = JSON.parse(await limit.race(readText(response)))
+    billing = billingOf(reply)
+    result = read(textOf(reply), question)
+  } catch (error) {
+    if (error instanceof OpenAI.APIError) requestId = error.requestID ?? requestId
+    result = { failure: limit.failure() ?? failureOfError(error, of.options.now()) }
+  }
+  const latencyMs = Math.max(0, of.options.now().getTime() - startedAt.getTime())
+  const { promptVersion } = question
+  const made = { model, promptVersion, latencyMs, requestId }
+  return { result, interaction: interactionOf(made, billing, result) }
+}
+
+function body(question: Question<unknown>, model: string): ResponseCreateParamsNonStreaming {
+  const effort = effortFor(model)
+  const workspace = createHash('sha256').update(question.workspaceId).digest('hex')
+  return {
+    model,
+    instructions: question.instructions,
+    input: question.input,
+    text: { format: { type: 'json_schema', strict: true, ...question.format } },
+    ...(effort === undefined ? {} : { reasoning: { effort } }),
+    max_output_tokens: question.maxOutputTokens,
+    store: false,
+    // The project's own default may be a dearer tier than the one our prices are of.
+    service_tier: 'default',
+    safety_identifier: workspace,
+    prompt_cache_key: workspace,
+  }
+}
+
+function read<Value>(reply: ReturnType<typeof textOf>, question: Question<Value>) {
+  if ('failure' in reply) return reply
+  const answer = question.read(reply.text)
+  return 'value' in answer ? answer : { failure: failure('invalid', answer.invalid) }
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > REPLY_BYTES_MAX) throw new RangeError('reply is too large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function interactionOf(
+  made: { model: string; promptVersion: string; latencyMs: number; requestId: string | null },
+  { model, standardTier, usage }: Billing,
+  result: Call<unknown>['result'],
+): Interaction {
+  const answering = model ?? made.model
+  const { inputTokens, outputTokens } = usage
+  const counted = inputTokens !== null && outputTokens !== null
+  const cost =
+    counted && standardTier
+      ? costUsd(answering, {
+          inputTokens,
+          outputTokens,
+          cachedTokens: usage.cachedTokens ?? 0,
+          cacheWriteTokens: usage.cacheWriteTokens ?? 0,
+        })
+      : null
+  const failed = 'failure' in result ? result.failure : null
+  return {
+    requestedModel: made.model,
+    model: answering,
+    promptVersion: made.promptVersion,
+    outcome: failed?.outcome ?? 'ok',
+    inputTokens,
+    cachedTokens: usage.cachedTokens,
+    outputTokens,
+    reasoningTokens: usage.reasoningTokens,
+    costUsd: cost,
+    latencyMs: made.latencyMs,
+    requestId: made.requestId,
+    error: failed?.reason ?? null,
+  }
+}
+
+function failed({ outcome, reason, terminal, retryAfterMs }: Failure, interactions: Interaction[]) {
+  return { outcome, reason, terminal, retryAfterMs, interactions }
+}
+
+function attention(model: string, cause: (typeof attentionCauses)[number]): OpenAiEvent {
+  return { level: 'error', event: 'openai.needs_attention', model, cause }
+}
+
+interface TimeLimit {
+  signal: AbortSignal
+  /** Settles with the work or at the limit, whether or not the work minds the signal. */
+  race<T>(work: Promise<T>): Promise<T>
+  /** Why the limit ended the work; null while it has not. */
+  failure(): Failure | null
+  close(): void
+}
+
+/** A timer that is cleared, not AbortSignal.timeout: thousands of quick calls would leave theirs. */
+function timeLimit(caller: AbortSignal, timeoutMs: number): TimeLimit {
+  const expiry = new AbortController()
+  const timer = setTimeout(() => undefined, timeoutMs)
+  const signal = AbortSignal.any([caller, expiry.signal])
+  return {
+    signal,
+    race: (work) =>
+      new Promise((resolve, reject) => {
+        const end = () => reject(signal.reason)
+        signal.addEventListener('abort', end, { once: true })
+        if (signal.aborted) end()
+        work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
+      }),
+    failure: () => {
+      if (caller.aborted) return failure('error', 'aborted')
+      return expiry.signal.aborted ? failure('timeout', `no answer in ${timeoutMs} ms`) : null
+    },
+    close: () => clearTimeout(timer),
+  }
+}

@@ -1,0 +1,147 @@
+/** The LLM scorer: puts the scoring prompt to a model and lets only a sound answer become a score. */
+import { z } from 'zod'
+import { isAllowedDeparture } from '../domain/scoring/overall.ts'
+import { buildPrompt, promptVersion } from '../domain/scoring/prompt.ts'
+import {
+  REASONING_CHARACTERS_MAX,
+  type Scorer,
+  type Scores,
+  type ScoringRequest,
+  type ScoringResult,
+  scoreValues,
+} from '../domain/scoring/score.ts'
+import { sanitise } from '../domain/scoring/transcript.ts'
+import {
+  type OpenAiClient,
+  type OpenAiClientOptions,
+  openaiClient,
+  type Question,
+} from './openai-client.ts'
+
+/**
+ * An answer takes about 150 tokens; a model of unknown effort may think for some thousand before.
+ * What is left is the bound of a runaway answer: under half a cent.
+ */
+const OUTPUT_TOKENS_MAX = 4000
+
+export interface OpenAiScorerOptions extends OpenAiClientOptions {
+  /** A new marker for each call: 128 random bits as 32 hexadecimal digits. */
+  random: () => string
+}
+
+export interface OpenAiScorer extends Scorer {
+  /** The model that scores now; differs from `name` once the successor took over. */
+  inUse: OpenAiClient['inUse']
+}
+
+/** Reasoning first: the model then writes its evidence before it settles on numbers. */
+const scoreSchema = {
+  type: 'object',
+  properties: {
+    reasoning: { type: 'string', description: 'One to three sentences, at most 400 characters.' },
+    fitScore: { type: 'integer', enum: scoreValues },
+    intentScore: { type: 'integer', enum: scoreValues },
+    overallScore: { type: 'integer', enum: scoreValues },
+  },
+  required: ['reasoning', 'fitScore', 'intentScore', 'overallScore'],
+  additionalProperties: false,
+}
+
+/** A compatible server may not enforce the schema: the same rules again, on what came back. */
+const answerSchema = z.object({
+  reasoning: z.string(),
+  fitScore: z.literal(scoreValues),
+  intentScore: z.literal(scoreValues),
+  overallScore: z.literal(scoreValues),
+})
+
+export function openaiScorer(options: OpenAiScorerOptions): OpenAiScorer {
+  const client = openaiClient(options)
+  return {
+    name: options.model,
+    inUse: client.inUse,
+    async score(request, signal): Promise<ScoringResult> {
+      try {
+        const answer = await client.ask(questionOf(request, options.random()), signal)
+        if (answer.outcome !== 'ok') return answer
+        const { value: scores, model, interactions } = answer
+        return { outcome: 'ok', scores, model, promptVersion, interactions }
+      } catch {
+        // A fault of our own, e.g. a marker that is none: the job shows it, the actor lives on.
+        const reason = 'internal error'
+        return { outcome: 'error', reason, terminal: false, retryAfterMs: null, interactions: [] }
+      }
+    },
+  }
+}
+
+function questionOf(request: ScoringRequest, marker: string): Question<Scores> {
+  return {
+    ...buildPrompt(request, marker),
+    promptVersion,
+    workspaceId: request.workspaceId,
+    format: { name: 'lead_score', schema: scoreSchema },
+    maxOutputTokens: OUTPUT_TOKENS_MAX,
+    read: readScores,
+  }
+}
+
+function readScores(text: string): { value: Scores } | { invalid: string } {
+  const parsed = answerSchema.safeParse(parseJson(text))
+  if (!parsed.success) {
+    const field = parsed.error.issues[0]?.path[0]
+    return {
+      invalid: `answer breaks the schema${field === undefined ? '' : ` at ${String(field)}`}`,
+    }
+  }
+  const { fitScore, intentScore, overallScore } = parsed.data
+  if (!isAllowedDeparture(fitScore, intentScore, overallScore)) {
+    return { invalid: `overall ${overallScore} does not follow from ${fitScore}/${intentScore}` }
+  }
+  const reasoning = plainReasoning(parsed.data.reasoning)
+  return reasoning === ''
+    ? { invalid: 'answer without reasoning' }
+    : { value: { ...parsed.data, reasoning } }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Far above what is kept: bounds the work below on an answer that runs away. */
+const REASONING_READ_MAX = 8 * REASONING_CHARACTERS_MAX
+
+/**
+ * One paragraph of plain text of at most REASONING_CHARACTERS_MAX characters: no markup, no link
+ * that a lead could have talked the model into, nothing invisible. Whoever shows it still escapes.
+ */
+export function plainReasoning(text: string): string {
+  let plain = sanitise(text.slice(0, REASONING_READ_MAX))
+  // Until nothing changes: taking one mark out may complete another around it.
+  for (let before = ''; before !== plain; ) {
+    before = plain
+    plain = withoutMarkup(plain)
+  }
+  if (plain.length <= REASONING_CHARACTERS_MAX) return plain
+  const head = plain.slice(0, REASONING_CHARACTERS_MAX - 1).replace(/[\uD800-\uDBFF]$/, '')
+  return `${head.replace(/\s+\S{0,40}$/, '')}…`
+}
+
+/** Each rule shortens the text, or leaves a form that no rule matches: repeating it ends. */
+function withoutMarkup(text: string): string {
+  return text
+    .replace(/<[a-z/!?][^<>]*>/gi, ' ')
+    .replace(/<(?=[a-z/!?])/gi, '')
+    .replace(/!?\[([^\][]*)\]\([^()]*\)/g, '$1')
+    .replace(
+      /(?:[a-z][a-z0-9+.-]*:\/\/|\b(?:www\.|mailto:|javascript:|data:))\S+/gi,
+      'link removed',
+    )
+    .replace(/[*`~#|]+|(?<!\w)_+|_+(?!\w)/g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+}

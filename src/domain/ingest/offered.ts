@@ -1,0 +1,17 @@
+/** What the ingest is offered and what it answers, one each per event. */
+import type { Channel, InboundEvent, ProviderName } from '../channels/inbound-event.ts'
+
+export interface Offered {
+  workspaceId: string
+  connectionId: string
+  channel: Channel
+  provider: ProviderName
+  receivedAt: Date
+  event: InboundEvent
+}
+
+export type Stored =
+  | { status: 'accepted'; messageId: string; leadId: string; inbound: boolean }
+  | { status: 'duplicate'; messageId: string }
+  /** Nothing to store, e.g. a label: `reason` says what became of it. */
+  | { status: 'ignored'; reason: string }
