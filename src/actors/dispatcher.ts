@@ -204,7 +204,7 @@ function behavior(
 
 function start(
   job: ClaimedJob,
-  { jobs, startPostProcess, startScoring, onError }: DispatcherOptions,
+  { startPostProcess, startScoring }: DispatcherOptions,
   held: HeldJobs,
   onFreed: () => void,
 ): void {
@@ -222,8 +222,6 @@ function start(
     onFreed()
   })
   held.scorers.set(leadId, scorer)
-  void jobs
-  void onError
 }
 
 /** Another worker has the job, or nobody wants it any more: what runs here must not be written. */

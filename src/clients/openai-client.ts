@@ -252,7 +252,7 @@ interface TimeLimit {
 /** A timer that is cleared, not AbortSignal.timeout: thousands of quick calls would leave theirs. */
 function timeLimit(caller: AbortSignal, timeoutMs: number): TimeLimit {
   const expiry = new AbortController()
-  const timer = setTimeout(() => undefined, timeoutMs)
+  const timer = setTimeout(() => expiry.abort(), timeoutMs)
   const signal = AbortSignal.any([caller, expiry.signal])
   return {
     signal,

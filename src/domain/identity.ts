@@ -4,6 +4,7 @@
  * company or a list may identify a person.
  */
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js'
+import { storableText } from './text/storable-text.ts'
 
 export const identityKinds = ['provider', 'email', 'phone', 'linkedin'] as const
 export type IdentityKind = (typeof identityKinds)[number]
@@ -50,7 +51,7 @@ export function normalizeLinkedinUrl(raw: string | null | undefined): string | n
   if (!encoded) return null
   let name = encoded
   try {
-    name = decodeURIComponent(encoded)
+    name = storableText(decodeURIComponent(encoded))
   } catch {
     // A stray % is part of nobody's name, but also no reason to lose the lead.
   }

@@ -49,13 +49,12 @@ export interface FakeOpenAi {
   close(): Promise<void>
 }
 
+const lunaEfforts = ['none', 'low', 'medium', 'high', 'xhigh', 'max']
 /** Models the fake serves, with the efforts each takes, as the real ones do. */
 const servedModels: Record<string, { efforts: string[]; shutdownDate: string | null }> = {
   'gpt-5-nano': { efforts: ['minimal', 'low', 'medium', 'high'], shutdownDate: '2026-12-11' },
-  'gpt-6-luna': {
-    efforts: ['none', 'low', 'medium', 'high', 'xhigh', 'max'],
-    shutdownDate: null,
-  },
+  'gpt-6-luna': { efforts: lunaEfforts, shutdownDate: null },
+  'gpt-5.6-luna': { efforts: lunaEfforts, shutdownDate: null },
 }
 
 export async function fakeOpenAi(

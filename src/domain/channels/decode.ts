@@ -1,7 +1,10 @@
 /** Bytes to values: the reading of a body that every provider shares, whatever its Content-Type. */
 import { createHash } from 'node:crypto'
 import type { ZodError } from 'zod'
+import { storableText } from '../text/storable-text.ts'
 import type { ParseResult } from './inbound-event.ts'
+
+export { storableText }
 
 type Decoded<T> = { ok: true; value: T } | { ok: false; result: ParseResult }
 
@@ -41,11 +44,6 @@ export function decodeForm(rawBody: Buffer): Decoded<Map<string, string[]>> {
   return { ok: true, value: fields }
 }
 
-/** PostgreSQL text takes neither U+0000 nor half an emoji; both occur in real payloads. */
-export function storableText(text: string): string {
-  return text.replaceAll('\u0000', '').toWellFormed()
-}
-
 /** Joins the parts that make a message unique; parts are trimmed, angle brackets go. */
 export function dedupeKey(...parts: (string | number)[]): string {
   const key = parts.map((part) => storableText(String(part)).trim().replace(/^<|>$/g, '')).join(':')
@@ -63,11 +61,16 @@ export function rejection(error: ZodError, context: string): ParseResult {
   return { outcome: 'rejected', reason: `${context}: ${field}: ${issue?.message ?? 'invalid'}`, field }
 }
 
-/** ISO time with any fraction or offset, or RFC 2822; null for what is no time at all. */
+/** Before this no provider existed; a time outside is a mistake, e.g. seconds read as a date. */
+const TIME_MIN = Date.UTC(1990, 0)
+const TIME_MAX = Date.UTC(2100, 0)
+const TIME = /^(\d{4}-\d{2}-\d{2}|[a-z]{3}, |\d{1,2} [a-z]{3} \d{4})/i
+
+/** ISO time with any fraction or offset, or RFC 2822; null for what is no usable time. */
 export function parseTime(raw: unknown): Date | null {
-  if (typeof raw !== 'string' || raw.trim() === '') return null
-  const time = new Date(raw.trim())
-  return Number.isNaN(time.getTime()) ? null : time
+  if (typeof raw !== 'string' || !TIME.test(raw.trim())) return null
+  const time = new Date(raw.trim()).getTime()
+  return time >= TIME_MIN && time <= TIME_MAX ? new Date(time) : null
 }
 
 /** Trimmed text, or null for '', blanks and everything that is no text or number. */

@@ -22,8 +22,9 @@ function at(score: ScoreValue, effect: SignalEffect, tag: SentimentTag, entry: E
 }
 
 const refusals: readonly Signal[] = [
-  at(1, 'ends', 'Opt Out', {
-    name: 'opt-out',
+  // Certain opt-outs are no `text` any more (`message-rules.ts`); these are the wordings left over.
+  at(1, 'ends', 'Not Interested', {
+    name: 'no-contact',
     meaning: 'asks not to be contacted',
     example: 'Please remove me from your list',
     pattern: phrases(
@@ -63,7 +64,7 @@ const refusals: readonly Signal[] = [
       String.raw`decided against|(?:gone|going|went) with (?:another|someone|somebody|a different|a competitor)|chose (?:another|someone)`,
       String.raw`no need(?! (?:to|for))|(?:dont|do not) (?:need|want) (?:this|it|that|any|your|anything|one)|not needed`,
       String.raw`(?:very |quite |perfectly )?happy with (?:our|my|the|what|who)|(?:we are|i am|were|we) (?:all )?(?:set|good|sorted|covered)(?= *(?:[.!?,]|thanks|thank|here|$))|nah`,
-      String.raw`not for (?:me|us)|(?:do not|dont|never) (?:use|work with) (?:agencies|vendors|consultants|third parties|outside)`,
+      String.raw`not for (?:me|us)|not an? (?:good |great |real |right )?(?:fit|match)|wrong number|(?:do not|dont|never) (?:use|work with) (?:agencies|vendors|consultants|third parties|outside)`,
       'please close (?:this|my|the)|close this out|stop wasting|waste of (?:my |our )?time',
       'kein(?:e|en)? (?:interesse|bedarf)|nein,? danke|nicht interessiert',
       'pas (?:du tout )?interesse(?:e|s)?|non,? merci|no (?:me|nos) interesa|no,? gracias',
@@ -196,7 +197,7 @@ const interest: readonly Signal[] = [
     meaning: 'says it is interested',
     example: 'Sounds interesting, tell me more',
     pattern: phrases(
-      String.raw`interested|interesting|intrigued|keen|sounds (?:good|great|useful|promising|fun)|looks (?:good|great|useful|promising)|tell me more|(?:im|i am|count me) in|yes,? please`,
+      String.raw`interested(?! ?\?)|interesting|intrigued|keen|sounds (?:good|great|useful|promising|fun)|looks (?:good|great|useful|promising)|tell me more|(?:im|i am|count me) in|yes,? please`,
       String.raw`(?:love|like|want|happy|glad) to (?:hear|see|know|learn|look|try|explore|discuss|understand)|worth (?:a look|exploring|discussing)|curious|good timing|go on`,
       'interessant|interessiert|interesse|gerne|me interesa|nos interesa|interessee?s?|volontiers|avec plaisir',
     ),
@@ -206,7 +207,7 @@ const interest: readonly Signal[] = [
     meaning: 'asks about the offer',
     example: 'Does it work with Word?',
     pattern:
-      /(?<![a-z0-9])(?:do|does|can|could|is|are|what|whats|which|how|will|would|did|have|has) (?:[a-z0-9]+ ){0,4}(?:you|your|yours|u|ur|it|this|that|there)(?![a-z0-9])[^.!?]{0,200}\?/g,
+      /(?<=(?:^|[.!?,;] ?))(?:whats|what is|how|do (?:you|u)|does (?:it|this)|can (?:it|you|u)|is (?:it|there)) [a-z0-9]+|(?<![a-z0-9])(?:do|does|can|could|is|are|what|whats|which|how|will|would|did|have|has) (?:[a-z0-9]+ ){0,4}(?:you|your|yours|u|ur|it|this|that|there)(?![a-z0-9])[^.!?]{0,200}\?/g,
   }),
   at(2, 'raises', 'Neutral', {
     name: 'undecided',
@@ -226,9 +227,4 @@ const interest: readonly Signal[] = [
   }),
 ]
 
-export const intentSignals: readonly Signal[] = [
-  ...refusals,
-  ...delays,
-  ...nextSteps,
-  ...interest,
-]
+export const intentSignals: readonly Signal[] = [...refusals, ...delays, ...nextSteps, ...interest]

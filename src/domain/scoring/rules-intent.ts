@@ -41,7 +41,10 @@ export function intentOfText(text: string): MessageIntent {
   if (end) return decidedBy(end, end.score)
   const highest = found
     .filter((signal) => signal.effect === 'raises')
-    .reduce<Signal | null>((best, signal) => (best && best.score >= signal.score ? best : signal), null)
+    .reduce<Signal | null>(
+      (best, signal) => (best && best.score >= signal.score ? best : signal),
+      null,
+    )
   const hold = found.find((signal) => signal.effect === 'holds')
   if (hold) return decidedBy(hold, highest?.score === 4 ? 3 : hold.score)
   if (highest) return decidedBy(highest, highest.score)

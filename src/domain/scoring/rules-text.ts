@@ -53,7 +53,7 @@ export function contentWords(plain: string): Set<string> {
 }
 
 function stem(word: string): string {
-  return word.replace(/(?:ies|y)$/, 'i').replace(/(?:es|s)$/, '')
+  return word.replace(/(?:ies|y)$/, 'i').replace(/(?:ings?|es|s|e)$/, '')
 }
 
 const fillers = new Set(
@@ -64,5 +64,6 @@ const fillers = new Set(
    customer customers client clients profile small medium large sized size mid growing independent
    local modern new good best b2b b2c annual revenue month year week per least minimum maximum
    und oder mit fur der die das von bis unternehmen firmen mitarbeiter have has need needs want
-   looking currently level senior decision makers maker similar`.split(/\s+/),
+   looking currently level senior decision manager managers director directors head chief
+   officer officers decision makers maker similar`.split(/\s+/),
 )

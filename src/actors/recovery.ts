@@ -1,0 +1,82 @@
+/**
+ * The recovery actor: at the start and each minute it finds leads whose newest message no score
+ * covers and that nobody seems to work on, and sends their scoring jobs again. It is what makes
+ * every loss of a job (a lost retry, an erased queue, a crash between two commits) a delay only.
+ */
+import type { Store } from '../domain/sql.ts'
+import { type Jobs, scoringPriority } from '../jobs.ts'
+import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
+
+export interface RecoveryOptions {
+  system: ActorSystem
+  store: Store
+  jobs: Jobs
+  /** Leads found and sent again. */
+  onRecovered(count: number): void
+  onError(error: unknown): void
+}
+
+type Message =
+  | { type: 'sweep' }
+  | { type: 'swept'; found: DirtyLead[] }
+  | { type: 'failed'; error: unknown }
+
+interface DirtyLead {
+  leadId: string
+  workspaceId: string
+}
+
+const SWEEP_MS = 60_000
+/** Younger ones are on their ordinary way: post-processing, quiet window, gate. */
+const QUIET_SECONDS = 60
+/** Per sweep; a full page is followed by the next at once, so the rate is bounded, not the work. */
+const PAGE = 500
+const PAGE_PAUSE_MS = 1000
+
+export function recoveryActor(options: RecoveryOptions): Actor<Message> {
+  return options.system.spawn<Message>({
+    name: 'recovery',
+    restart: defaultRestart,
+    incarnate(self) {
+      function sweep(): void {
+        self.run(
+          () => sendDirty(options),
+          (found): Message => ({ type: 'swept', found }),
+          (error): Message => ({ type: 'failed', error }),
+        )
+      }
+      sweep()
+      return {
+        handle(message) {
+          if (message.type === 'sweep') return sweep()
+          if (message.type === 'failed') options.onError(message.error)
+          const full = message.type === 'swept' && message.found.length === PAGE
+          if (message.type === 'swept') options.onRecovered(message.found.length)
+          self.after(full ? PAGE_PAUSE_MS : SWEEP_MS, { type: 'sweep' })
+        },
+      }
+    },
+  })
+}
+
+/**
+ * Oldest first. `updated_at` moves, so that the next page is another one and a lead that stays dirty
+ * is sent once a minute, not in a loop. Parked leads wait for a person or a new message.
+ */
+async function sendDirty({ store, jobs }: RecoveryOptions): Promise<DirtyLead[]> {
+  const found = await store.query<DirtyLead>(
+    `update lead set updated_at = now()
+     where id in (
+       select id from lead
+       where message_seq > scored_seq and parked_at is null
+         and updated_at < now() - $1::int * interval '1 second'
+       order by updated_at
+       limit $2
+       for update skip locked
+     )
+     returning id as "leadId", workspace_id as "workspaceId"`,
+    [QUIET_SECONDS, PAGE],
+  )
+  await jobs.sendScoring(store, found, scoringPriority.recovery)
+  return found
+}

@@ -1,0 +1,75 @@
+/**
+ * From a webhook token to its connection. Kept in memory for a few seconds, so that a burst costs
+ * one look-up; a rotation or deletion in another process is seen when the entry has run out.
+ */
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { KnownConnection } from '../actors/intake.ts'
+import type { ProviderName } from '../domain/channels/inbound-event.ts'
+import { type Channel, channels } from '../domain/channels/inbound-event.ts'
+import { providerFor } from '../domain/channels/registry.ts'
+import type { Sql } from '../domain/sql.ts'
+
+export interface ConnectionDirectory {
+  /** Null: no enabled connection of this channel has the token. */
+  find(channel: string, token: string): Promise<KnownConnection | null>
+  /** Drops what is remembered, after a rotation or deletion in this process. */
+  forget(): void
+}
+
+/** Below the five seconds within which a revoked token must be refused everywhere. */
+const REMEMBERED_MS = 4000
+/** Unknown tokens are remembered, too, but may not push out the known ones. */
+const CONNECTIONS_MAX = 10_000
+
+interface ConnectionRow {
+  id: string
+  workspaceId: string
+  channel: Channel
+  provider: ProviderName
+  sealedSignature: string | null
+}
+
+export function connectionDirectory(
+  sql: Sql,
+  unseal: (sealed: string, connectionId: string) => unknown,
+): ConnectionDirectory {
+  const known = new LRUCache<string, KnownConnection>({ max: CONNECTIONS_MAX, ttl: REMEMBERED_MS })
+  const unknown = new LRUCache<string, true>({ max: CONNECTIONS_MAX, ttl: REMEMBERED_MS })
+
+  async function lookUp(tokenHash: string): Promise<KnownConnection | null> {
+    const [row] = await sql.query<ConnectionRow>(
+      `select id, workspace_id as "workspaceId", channel, provider,
+         sealed_signature as "sealedSignature"
+       from connection
+       where enabled and (token_hash = $1
+         or (previous_token_hash = $1 and previous_token_expires_at > now()))`,
+      [tokenHash],
+    )
+    const provider = row && providerFor(row.channel, row.provider)
+    if (!provider) return null
+    const signature = row.sealedSignature === null ? null : unseal(row.sealedSignature, row.id)
+    return { id: row.id, workspaceId: row.workspaceId, channel: row.channel, provider, signature }
+  }
+
+  return {
+    async find(channel, token) {
+      if (!channels.includes(channel as Channel) || token.length < 20 || token.length > 200) {
+        return null
+      }
+      const tokenHash = createHash('sha256').update(token).digest('hex')
+      if (unknown.has(tokenHash)) return null
+      const connection = known.get(tokenHash) ?? (await lookUp(tokenHash))
+      if (!connection) {
+        unknown.set(tokenHash, true)
+        return null
+      }
+      known.set(tokenHash, connection)
+      return connection.channel === channel ? connection : null
+    },
+    forget() {
+      known.clear()
+      unknown.clear()
+    },
+  }
+}
