@@ -38,9 +38,13 @@ export function recoveryActor(options: RecoveryOptions): Actor<Message> {
     name: 'recovery',
     restart: defaultRestart,
     incarnate(self) {
+      let first = true
       function sweep(): void {
+        // Somebody restarted the service, perhaps with what was missing: parked leads get a chance.
+        const parkedToo = first
+        first = false
         self.run(
-          () => sendDirty(options),
+          () => sendDirty(options, parkedToo),
           (found): Message => ({ type: 'swept', found }),
           (error): Message => ({ type: 'failed', error }),
         )
@@ -61,21 +65,24 @@ export function recoveryActor(options: RecoveryOptions): Actor<Message> {
 
 /**
  * Oldest first. `updated_at` moves, so that the next page is another one and a lead that stays dirty
- * is sent once a minute, not in a loop. Parked leads wait for a person or a new message.
+ * is sent once a minute, not in a loop. Parked leads otherwise wait for a person or a new message.
  */
-async function sendDirty({ store, jobs }: RecoveryOptions): Promise<DirtyLead[]> {
+async function sendDirty(
+  { store, jobs }: RecoveryOptions,
+  parkedToo: boolean,
+): Promise<DirtyLead[]> {
   const found = await store.query<DirtyLead>(
     `update lead set updated_at = now()
      where id in (
        select id from lead
-       where message_seq > scored_seq and parked_at is null
+       where message_seq > scored_seq and ($3::boolean or parked_at is null)
          and updated_at < now() - $1::int * interval '1 second'
        order by updated_at
        limit $2
        for update skip locked
      )
      returning id as "leadId", workspace_id as "workspaceId"`,
-    [QUIET_SECONDS, PAGE],
+    [QUIET_SECONDS, PAGE, parkedToo],
   )
   await jobs.sendScoring(store, found, scoringPriority.recovery)
   return found

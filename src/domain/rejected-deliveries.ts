@@ -1,61 +1,76 @@
-/** Deliveries that were authentic but not understood: kept so that nothing is dropped silently. */
-import { createHash } from 'node:crypto'
-import { v7 as uuidv7 } from 'uuid'
+/** Rejected deliveries: authentic, not understood, kept for a person to look at and send again. */
 import type { Channel, ProviderName } from './channels/inbound-event.ts'
-import type { Sql } from './sql.ts'
+import { exactTime, type Page, type PageRequest, pageOf, type TimeKey } from './page.ts'
+import { type Sql, toDate, toDateOrNull } from './sql.ts'
 
-/** Larger bodies are mail with attachments inline; those are dropped, the rest is kept. */
-const BODY_BYTES_MAX = 512 * 1024
-const KEPT_TEXT_CHARACTERS_MAX = 64 * 1024
-
-export interface RejectedDeliveryToKeep {
-  workspaceId: string
-  connectionId: string
+export interface RejectedDelivery {
+  id: string
+  /** Null: the connection was deleted since. */
+  connectionId: string | null
   channel: Channel
   provider: ProviderName
   reason: string
   field: string | null
   contentType: string | null
-  rawBody: Buffer
+  bodyBytes: number
+  /** How often the provider sent it. */
+  deliveries: number
+  receivedAt: Date
+  replayedAt: Date | null
+  replayResult: string | null
 }
 
-/** One row per connection and body: a provider's retries only raise its `deliveries`. */
-export async function keepRejected(sql: Sql, delivery: RejectedDeliveryToKeep): Promise<void> {
-  const hash = createHash('sha256').update(delivery.connectionId).update(delivery.rawBody)
-  await sql.query(
-    `insert into rejected_delivery (id, workspace_id, connection_id, channel, provider, reason,
-       field, content_type, body, body_hash)
-     values ($1, $2, (select id from connection where id = $3), $4, $5, $6, $7, $8,
-       decode($9, 'base64'), $10)
-     on conflict (workspace_id, body_hash)
-     do update set deliveries = rejected_delivery.deliveries + 1, reason = excluded.reason,
-       field = excluded.field, received_at = now()`,
-    [
-      uuidv7(),
-      delivery.workspaceId,
-      delivery.connectionId,
-      delivery.channel,
-      delivery.provider,
-      delivery.reason.replaceAll('\u0000', '').slice(0, 1000),
-      delivery.field?.replaceAll('\u0000', '').slice(0, 200) ?? null,
-      delivery.contentType?.slice(0, 200) ?? null,
-      keptBody(delivery.rawBody).toString('base64'),
-      hash.digest('hex'),
-    ],
+export const rejectedStates = ['all', 'open', 'replayed'] as const
+export type RejectedState = (typeof rejectedStates)[number]
+
+/** A replay that was rejected again leaves the delivery open. */
+const stateConditions: Record<RejectedState, string> = {
+  all: 'true',
+  open: `(replayed_at is null or replay_result like 'rejected%')`,
+  replayed: `(replayed_at is not null and replay_result not like 'rejected%')`,
+}
+
+/** Newest first, without the bodies. */
+export async function listRejected(
+  sql: Sql,
+  { workspaceId, state }: { workspaceId: string; state: RejectedState },
+  { limit, after }: PageRequest<TimeKey>,
+): Promise<Page<RejectedDelivery, TimeKey>> {
+  const rows = await sql.query<RejectedDelivery & { at: string }>(
+    `select id, connection_id as "connectionId", channel, provider, reason, field,
+       content_type as "contentType", octet_length(body) as "bodyBytes", deliveries,
+       received_at as "receivedAt", replayed_at as "replayedAt", replay_result as "replayResult",
+       ${exactTime('received_at')} as at
+     from rejected_delivery
+     where workspace_id = $1::uuid and ${stateConditions[state]}
+       and ($2::timestamptz is null or (received_at, id) < ($2::timestamptz, $3::uuid))
+     order by received_at desc, id desc
+     limit $4::int`,
+    [workspaceId, after?.at ?? null, after?.id ?? null, limit + 1],
   )
+  const page = pageOf(rows, limit, ({ at, id }) => ({ at, id }))
+  return {
+    ...page,
+    rows: page.rows.map(({ at: _, ...row }) => ({
+      ...row,
+      bodyBytes: Number(row.bodyBytes),
+      deliveries: Number(row.deliveries),
+      receivedAt: toDate(row.receivedAt),
+      replayedAt: toDateOrNull(row.replayedAt),
+    })),
+  }
 }
 
-/** The bytes themselves, or for oversized JSON the same object with its long texts cut. */
-function keptBody(rawBody: Buffer): Buffer {
-  if (rawBody.length <= BODY_BYTES_MAX) return rawBody
-  try {
-    const value: unknown = JSON.parse(rawBody.toString('utf8'), (_key, part: unknown) =>
-      typeof part === 'string' && part.length > KEPT_TEXT_CHARACTERS_MAX
-        ? `[${part.length} characters dropped]`
-        : part,
-    )
-    return Buffer.from(JSON.stringify(value)).subarray(0, BODY_BYTES_MAX)
-  } catch {
-    return rawBody.subarray(0, BODY_BYTES_MAX)
-  }
+/** Notes what became of a replay; false: unknown delivery. */
+export async function noteReplay(
+  sql: Sql,
+  what: { workspaceId: string; rejectedId: string; result: string },
+): Promise<boolean> {
+  const rows = await sql.query(
+    `update rejected_delivery set replayed_at = now(), replay_result = $3
+     where id = $1::uuid and workspace_id = $2::uuid
+     returning id`,
+    [what.rejectedId, what.workspaceId, what.result],
+  )
+  return rows.length === 1
 }

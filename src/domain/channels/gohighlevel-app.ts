@@ -32,7 +32,7 @@ const messageSchema = z.looseObject({
   contactId: text,
   conversationId: text,
   dateAdded: text,
-  body: z.unknown(),
+  body: z.unknown().optional(),
   subject: text,
   attachments: z.array(z.unknown()).nullish().catch(null),
   from: addresses,
@@ -43,7 +43,7 @@ type Message = z.infer<typeof messageSchema>
 const dndSchema = z.looseObject({
   locationId,
   id: z.string('takes the id of the contact').trim().min(1, 'takes the id of the contact'),
-  dnd: z.unknown(),
+  dnd: z.unknown().optional(),
   dndSettings: z
     .record(z.string(), z.looseObject({ status: text }).nullish().catch(null))
     .nullish()

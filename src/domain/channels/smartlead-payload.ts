@@ -43,7 +43,7 @@ export const eventSchema = z.looseObject({
   preview_text: text,
   message_id: text,
   bounce_reply_message_id: text,
-  is_sender_originated_bounce: z.unknown(),
+  is_sender_originated_bounce: z.unknown().optional(),
   category: text,
   lead_category: z.looseObject({ new_name: text }).nullish().catch(null),
   lead_data: z

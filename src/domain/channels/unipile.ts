@@ -61,7 +61,7 @@ const messageSchema = z.looseObject({
   message: text,
   sender: attendeeSchema.nullish().catch(null),
   attendees: z.array(attendeeSchema).nullish().catch(null),
-  attachments: z.unknown(),
+  attachments: z.unknown().optional(),
   subject: text,
   is_sender: flag,
   is_event: flag,

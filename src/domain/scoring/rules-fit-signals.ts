@@ -3,14 +3,7 @@
  * What the profile and the ideal customer profile add is in `rules-icp.ts`. Unlike intent, a
  * referral (`holds`) outweighs a 'wrong person' (`ends`): the company may still fit.
  */
-import { phrases, type Signal, type SignalEffect } from './rules-signal.ts'
-import type { ScoreValue } from './score.ts'
-
-type Entry = Omit<Signal, 'axis' | 'score' | 'effect' | 'tag'>
-
-function at(score: ScoreValue, effect: SignalEffect, entry: Entry): Signal {
-  return { axis: 'fit', score, effect, tag: null, ...entry }
-}
+import { fitSignal as at, phrases, type Signal } from './rules-signal.ts'
 
 export const fitSignals: readonly Signal[] = [
   at(2, 'holds', {
@@ -18,8 +11,14 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'names somebody else to talk to',
     example: 'You should talk to our CFO about that',
     pattern: phrases(
-      String.raw`(?:you|youd|you would|you will|youll) (?:want|need|should|better|have to) ?(?:to )?(?:talk to|speak (?:to|with)|contact|reach|ask|e-?mail|[a-z]+ in the office)`,
-      String.raw`(?:better|right|best) (?:person|contact) (?:is|would be|to talk)|(?:please )?(?:contact|reach out to|speak to|talk to|ask) (?:my|our) [a-z]+|(?:i am )?(?:cc|copy|loop)(?:ing|ed|d)(?: in)?|(?:pass|forward)(?:ed|ing)? (?:it|this|that|you|your) [a-z ]{0,15}(?:on )?to`,
+      [
+        '(?:you|youd|you would|you will|youll) (?:want|need|should|better|have to) ?',
+        '(?:to )?(?:talk to|speak (?:to|with)|contact|reach|ask|e-?mail|[a-z]+ in the office)',
+      ],
+      '(?:better|right|best) (?:person|contact) (?:is|would be|to talk)',
+      '(?:please )?(?:contact|reach out to|speak to|talk to|ask) (?:my|our) [a-z]+',
+      '(?:i am )?(?:cc|copy|loop)(?:ing|ed|d)(?: in)?',
+      '(?:pass|forward)(?:ed|ing)? (?:it|this|that|you|your) [a-z ]{0,15}(?:on )?to',
     ),
   }),
   at(1, 'ends', {
@@ -27,9 +26,15 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'says it is the wrong company',
     example: 'You have the wrong company',
     pattern: phrases(
-      String.raw`wrong (?:company|business|number|address|e-?mail|industry|place)`,
-      String.raw`(?:we are|i am|it is|its|this is|were|we) not (?:actually )?an? [a-z ]{0,24}(?:company|firm|business|shop|store|agency|practice|school|clinic|restaurant|manufacturer)`,
-      String.raw`not (?:really )?(?:an? |the right |a good |the best )?(?:fit|match)|(?:doesnt|does not) apply to (?:us|me)|not relevant (?:for|to) (?:us|me)|not who (?:you|u) are (?:looking for|after)|(?:we|i) (?:do not|dont) do (?:that|this|any)`,
+      'wrong (?:company|business|number|address|e-?mail|industry|place)',
+      [
+        '(?:we are|i am|it is|its|this is|were|we) not (?:actually )?an? [a-z ]{0,24}',
+        '(?:company|firm|business|shop|store|agency|practice|school|clinic|',
+        'restaurant|manufacturer)',
+      ],
+      'not (?:really )?(?:an? |the right |a good |the best )?(?:fit|match)',
+      '(?:doesnt|does not) apply to (?:us|me)|not relevant (?:for|to) (?:us|me)',
+      'not who (?:you|u) are (?:looking for|after)|(?:we|i) (?:do not|dont) do (?:that|this|any)',
     ),
   }),
   at(1, 'ends', {
@@ -37,7 +42,9 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'says it is the wrong person',
     example: 'I am not the right person for this',
     pattern: phrases(
-      String.raw`wrong (?:person|guy|contact)|not the (?:right|correct|best) (?:person|contact|one)|(?:thats|that is|this is|it is|its) not me|not my (?:area|department|job|responsibility)|(?:dont|do not) (?:handle|deal with|look after|decide)`,
+      'wrong (?:person|guy|contact)|not the (?:right|correct|best) (?:person|contact|one)',
+      '(?:thats|that is|this is|it is|its) not me|not my (?:area|department|job|responsibility)',
+      '(?:dont|do not) (?:handle|deal with|look after|decide)',
     ),
   }),
   at(1, 'ends', {
@@ -45,7 +52,11 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'has left or closed the business',
     example: 'I sold the company and retired',
     pattern: phrases(
-      String.raw`no longer (?:works?|working|employed|with|at|in business|own)|(?:have |ve )?left the (?:company|business|firm)|(?:i am|i|ive|and) (?:now )?retired|sold (?:the|my|our) (?:company|business|practice|shop|firm)|(?:closed|closing|shut|shutting) (?:down|the (?:business|shop|doors))|out of business|passed away|bankrupt(?:cy)?|insolvent`,
+      'no longer (?:works?|working|employed|with|at|in business|own)',
+      '(?:have |ve )?left the (?:company|business|firm)|(?:i am|i|ive|and) (?:now )?retired',
+      'sold (?:the|my|our) (?:company|business|practice|shop|firm)',
+      '(?:closed|closing|shut|shutting) (?:down|the (?:business|shop|doors))|out of business',
+      'passed away|bankrupt(?:cy)?|insolvent',
     ),
   }),
   at(1, 'ends', {
@@ -53,7 +64,9 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'is a student or looks for work',
     example: 'I am a student writing a thesis',
     pattern: phrases(
-      String.raw`i am an? (?:[a-z]+ )?(?:student|intern)|my (?:thesis|dissertation|homework|cv|resume)|(?:a|bachelor|master) thesis|looking for (?:a|an) (?:job|internship|position)|(?:have|got) (?:any|a) (?:jobs?|vacancy|job openings?)|apply for`,
+      'i am an? (?:[a-z]+ )?(?:student|intern)|my (?:thesis|dissertation|homework|cv|resume)',
+      '(?:a|bachelor|master) thesis|looking for (?:a|an) (?:job|internship|position)',
+      '(?:have|got) (?:any|a) (?:jobs?|vacancy|job openings?)|apply for',
     ),
   }),
   at(1, 'ends', {
@@ -61,7 +74,9 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'sells instead of buys',
     example: 'We are a competitor of yours',
     pattern: phrases(
-      String.raw`(?:a|your|direct) competitor|competitors of yours|(?:sell|offer|provide|do) the same|backlinks?|guest posts?|(?:first page|google) rankings?|seo services?|our services include|outsourcing (?:company|partner)`,
+      '(?:a|your|direct) competitor|competitors of yours|(?:sell|offer|provide|do) the same',
+      'backlinks?|guest posts?|(?:first page|google) rankings?|seo services?|our services include',
+      'outsourcing (?:company|partner)',
     ),
   }),
   at(1, 'ends', {
@@ -69,7 +84,11 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'lacks what the offer needs',
     example: 'We do not have a website',
     pattern: phrases(
-      String.raw`(?:dont|do not|doesnt) have (?:an?|any|our own) (?:[a-z]+ ){0,2}(?:shop|store|employees|staff|website|site|fleet|warehouse|building|office|team|product|roof)|no (?:employees|staff)`,
+      [
+        '(?:dont|do not|doesnt) have (?:an?|any|our own) (?:[a-z]+ ){0,2}(?:shop|',
+        'store|employees|staff|website|site|fleet|warehouse|building|office|team|product|roof)',
+      ],
+      'no (?:employees|staff)',
     ),
   }),
   at(3, 'raises', {
@@ -77,7 +96,11 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'states a need',
     example: 'We are struggling with our current provider',
     pattern: phrases(
-      String.raw`(?:we|i|really|and|d) need (?!to (?:cancel|think|ask|go|talk|check))|(?:we are|i am|were|been) (?:looking for|in the market|after an?)|struggl(?:e|es|ing)|(?:help|problems?|trouble|issues?) with|overcharg(?:ed|ing)|fed up|killing us|lets? us down|by hand|manually|clunky|too (?:slow|many errors)|not (?:great|working)|nuts|a nightmare|(?:we|i) want to (?:start|switch|replace|grow|cut|reduce|automate)`,
+      '(?:we|i|really|and|d) need (?!to (?:cancel|think|ask|go|talk|check))',
+      '(?:we are|i am|were|been) (?:looking for|in the market|after an?)|struggl(?:e|es|ing)',
+      '(?:help|problems?|trouble|issues?) with|overcharg(?:ed|ing)|fed up|killing us|lets? us down',
+      'by hand|manually|clunky|too (?:slow|many errors)|not (?:great|working)|nuts|a nightmare',
+      '(?:we|i) want to (?:start|switch|replace|grow|cut|reduce|automate)',
     ),
   }),
   at(3, 'raises', {
@@ -85,7 +108,12 @@ export const fitSignals: readonly Signal[] = [
     meaning: 'uses something comparable today',
     example: 'We use spreadsheets today',
     pattern: phrases(
-      String.raw`(?:we are|i am|currently|were) (?:on|using|with) [a-z0-9]+|(?:we|i) (?:currently |now |already )?(?:use|run on) [a-z0-9]+|(?:our|my) (?:current|existing|old|present) (?:provider|supplier|vendor|tool|system|software|contract|agency|solution|carrier)`,
+      '(?:we are|i am|currently|were) (?:on|using|with) [a-z0-9]+',
+      '(?:we|i) (?:currently |now |already )?(?:use|run on) [a-z0-9]+',
+      [
+        '(?:our|my) (?:current|existing|old|present) (?:provider|supplier|vendor|',
+        'tool|system|software|contract|agency|solution|carrier)',
+      ],
     ),
   }),
 ]

@@ -1,4 +1,5 @@
 /** Reads company sizes out of plain text: ranges wanted, headcounts in profiles, sizes said. */
+import { anyOf, phrases } from './rules-signal.ts'
 
 export interface Range {
   min: number
@@ -7,23 +8,27 @@ export interface Range {
 }
 
 const NUMBER = String.raw`(\d{1,3}(?:[,.]\d{3})+|\d{1,6})`
-const UNIT = String.raw`(?:[- ]?(?:employees?|people|persons?|staff|ppl|guys|headcount|ftes?|team members|workers|mitarbeiter[a-z]*|employes|empleados|(?:of us)|strong))(?![a-z])`
+const HEADS = anyOf(
+  'employees?|people|persons?|staff|ppl|guys|headcount|ftes?|team members|workers|of us|strong',
+  'mitarbeiter[a-z]*|employes|empleados',
+)
+const UNIT = `[- ]?${HEADS}(?![a-z])`
+const LEAST = '(?:at least|more than|over|from|min(?:imum)?(?: of)?|mindestens|ab)'
+const OR_MORE = String.raw`(?:\+|or more|and more|plus)`
+const MOST = '(?:under|below|fewer than|less than|up to|at most|max(?:imum)?(?: of)?|bis zu)'
+const GROUP = '(?:team|studio|company|staff|crew|business|office|firm)'
+const ABOUT = '(?:about |around |roughly |some )?'
 
-const betweenSizes = new RegExp(String.raw`${NUMBER} ?(?:-|to|and|bis|until|a) ?${NUMBER}${UNIT}`)
-const leastSize = new RegExp(
-  String.raw`(?:at least|more than|over|from|min(?:imum)?(?: of)?|mindestens|ab) ${NUMBER}${UNIT}|${NUMBER} ?(?:\+|or more|and more|plus)${UNIT}`,
+const betweenSizes = new RegExp(`${NUMBER} ?(?:-|to|and|bis|until|a) ?${NUMBER}${UNIT}`)
+const leastSize = new RegExp(`${LEAST} ${NUMBER}${UNIT}|${NUMBER} ?${OR_MORE}${UNIT}`)
+const mostSize = new RegExp(`${MOST} ${NUMBER}${UNIT}`)
+const saidSize = new RegExp(`${NUMBER}${UNIT}|${GROUP} of ${ABOUT}${NUMBER}`)
+const alone = phrases(
+  '(?:just|only) (?:me|myself)|one[- ](?:man|person|woman)|sole trader|no employees',
 )
-const mostSize = new RegExp(
-  String.raw`(?:under|below|fewer than|less than|up to|at most|max(?:imum)?(?: of)?|bis zu) ${NUMBER}${UNIT}`,
-)
-const saidSize = new RegExp(
-  String.raw`${NUMBER}${UNIT}|(?:team|studio|company|staff|crew|business|office|firm) of (?:about |around |roughly |some )?${NUMBER}`,
-)
+/** Numbers people write as words, before a word that counts heads. */
 const words: readonly (readonly [RegExp, string])[] = [
-  [
-    /\b(?:just|only) (?:me|myself)\b|\bone[- ](?:man|person|woman)\b|\bsole trader\b|\bno employees\b/,
-    '1 people',
-  ],
+  [alone, '1 people'],
   [/\btwo (?=people|persons|of us)/g, '2 '],
   [/\bthree (?=people|persons|of us)/g, '3 '],
   [/\b(?:a )?dozen (?=people|employees|staff)/g, '12 '],

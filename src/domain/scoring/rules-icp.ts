@@ -3,12 +3,13 @@
  * criterion is only ever met by what the profile or the lead itself says, never assumed.
  */
 import { profileSize, type Range, statedSize, wantedSize } from './rules-headcount.ts'
+import { phrases } from './rules-signal.ts'
 import { contentWords, plainText, sentencesOf } from './rules-text.ts'
 import { findTerms, industries, places, roles } from './rules-vocabulary.ts'
 import type { LeadProfile } from './score.ts'
 
 export type CriterionName = 'industry' | 'size' | 'role' | 'place' | 'specifics'
-/** `clash` plainly contradicts · `near` does not meet it, but not by much · `unknown` nobody says. */
+/** `clash` contradicts plainly · `near` does not meet it, but nearly · `unknown` nobody says. */
 export type Verdict = 'match' | 'near' | 'clash' | 'unknown'
 
 export interface CriterionResult {
@@ -28,8 +29,10 @@ interface Criteria {
 /** Outside the wanted size by this factor is no near miss any more. */
 const SIZE_CLASH_FACTOR = 2
 
-const describesItself =
-  /\b(?:we are|we run|we own|i am|i run|i own|i work|im|our (?:company|firm|business|shop|practice)|we have|it is|its)\b/
+const describesItself = phrases(
+  'we are|we run|we own|i am|i run|i own|i work|we have|it is|its',
+  'our (?:company|firm|business|shop|practice)',
+)
 
 export function compareWithIcp(
   idealCustomerProfile: string,
@@ -75,7 +78,7 @@ function criteriaOf(idealCustomerProfile: string): Criteria {
  * for a lead, since names mislead.
  */
 function industryVerdict(wanted: Set<string>, lead: LeadProfile, said: string): Verdict {
-  const aboutItself = sentencesOf(said).filter((sentence) => describesItself.test(sentence))
+  const aboutItself = sentencesOf(said).filter((sentence) => sentence.search(describesItself) >= 0)
   const told = findTerms(aboutItself.join(' '), industries).names
   const field = findTerms(plainText(lead.industry ?? ''), industries).names
   const named = findTerms(

@@ -2,8 +2,8 @@
  * Intent by rules: the signals of each message a person wrote, and the state of the conversation
  * that they leave behind. Automatic replies never get here.
  */
-import { intentSignals } from './rules-intent-signals.ts'
-import { matchSignals, type Signal } from './rules-signal.ts'
+import { anyOf, matchSignals, phrases, type Signal } from './rules-signal.ts'
+import { intentSignals } from './rules-signals.ts'
 import { plainText, sentencesOf, spokenText } from './rules-text.ts'
 import type { ScoreValue, TranscriptEntry } from './score.ts'
 
@@ -18,17 +18,39 @@ export interface MessageIntent {
 
 type OutboundQuestion = 'goodbye' | 'meeting' | 'offer' | 'open' | 'none'
 
-const yes =
-  /^(?:oh |well |hi |hey )?(?:yes|yep|yeah|yup|ya|y|sure(?: thing)?|ok|okay|k|sounds (?:good|great)|absolutely|definitely|of course|why not|please(?: do)?|go ahead|perfect|great|deal|ja(?: bitte| gerne)?|gerne|klar|oui|si|vale|claro|daccord|👍|👌|✅|🙏)[^a-z0-9]{0,8}(?:thanks|thank you|please|thx|bitte|merci|gracias)?[^a-z0-9]{0,8}$/u
-const no = /^(?:no|nope|nah|n|nein|non)[^a-z0-9]{0,8}(?:sorry|thanks|thank you)?[^a-z0-9]{0,8}$/
+/** Whole messages, politeness aside. */
+const YES = anyOf(
+  'yes|yep|yeah|yup|ya|y|sure(?: thing)?|sounds (?:good|great)|absolutely|definitely|of course',
+  'why not|please(?: do)?|go ahead|ja(?: bitte| gerne)?|gerne|oui|si',
+)
+/** These agree only where something was asked; else they merely end an exchange. */
+const NODS = 'ok|okay|k|perfect|great|deal|klar|vale|claro|daccord|👍|👌|✅|🙏'
+const POLITE =
+  '[^a-z0-9]{0,8}(?:sorry|thanks|thank you|please|thx|bitte|merci|gracias)?[^a-z0-9]{0,8}'
+const yes = new RegExp(`^(?:oh |well |hi |hey )?${YES}${POLITE}$`, 'u')
+const nod = new RegExp(`^(?:oh |well )?(?:${NODS})${POLITE}$`, 'u')
+const no = new RegExp(`^(?:no|nope|nah|n|nein|non)${POLITE}$`)
 const startsWithNo = /^(?:no|nope|nein|non)(?![a-z0-9])/
 const startsWithYes = /^(?:yes|yep|yeah|sure|ok|okay)(?![a-z0-9])/
 
-const goodbyeQuestion =
-  /\b(?:close (?:your|the|this|my) file|lost interest|(?:should|shall) i (?:stop|close|go away)|stop (?:reaching|writing|e-?mailing)|no longer interested|not interested|give up)\b/
-const meetingQuestion =
-  /\b(?:calls?|meet|meeting|demo|calendar|chat|talk|speak|minutes|mins|slots?|zoom|monday|tuesday|wednesday|thursday|friday|tomorrow|termin|telefonieren|gesprach|en parle|hablamos|rdv|appel)\b/
-const openQuestion = /\b(?:how many|how much|how often|how do|how does|what|which|when|where)\b/
+/** What our side may have asked last, the first match counts; any other question is an offer. */
+const questions: readonly (readonly [OutboundQuestion, RegExp])[] = [
+  [
+    'goodbye',
+    phrases(
+      'close (?:your|the|this|my) file|lost interest|(?:should|shall) i (?:stop|close|go away)',
+      'stop (?:reaching|writing|e-?mailing)|no longer interested|not interested|give up',
+    ),
+  ],
+  [
+    'meeting',
+    phrases(
+      'calls?|meet|meeting|demo|calendar|chat|talk|speak|minutes|mins|slots?|zoom|tomorrow',
+      '(?:mon|tues|wednes|thurs|fri)day|termin|telefonieren|gesprach|en parle|hablamos|rdv|appel',
+    ),
+  ],
+  ['open', phrases('how many|how much|how often|how do|how does|what|which|when|where')],
+]
 
 /** A bare answer to an open question is this long at least, unless it has a number. */
 const ANSWER_WORDS_MIN = 4
@@ -57,21 +79,22 @@ export function intentOfText(text: string): MessageIntent {
 export function intentOfMessage(text: string, lastOutbound: string | null): MessageIntent {
   const plain = spokenText(text)
   const question = questionOf(lastOutbound)
-  if (question === 'goodbye') {
-    if (yes.test(plain) || startsWithYes.test(plain)) {
-      return { score: 1, signal: null, meaning: 'agrees to end the conversation' }
-    }
-    if (startsWithNo.test(plain)) {
-      return { score: 3, signal: null, meaning: 'does not want the conversation to end' }
-    }
+  const alone = intentOfText(text)
+  if (alone.signal?.effect === 'ends') return alone
+  const agrees = yes.test(plain) || nod.test(plain)
+  if (question === 'goodbye' && (agrees || startsWithYes.test(plain))) {
+    return { score: 1, signal: null, meaning: 'agrees to end the conversation' }
   }
-  if (yes.test(plain) && question === 'meeting') {
+  if (question === 'goodbye' && startsWithNo.test(plain)) {
+    return { score: 3, signal: null, meaning: 'does not want the conversation to end' }
+  }
+  if (agrees && question === 'meeting') {
     return { score: 4, signal: null, meaning: 'agrees to the proposed meeting' }
   }
+  if (agrees && question !== 'none') return { score: 3, signal: null, meaning: 'agrees' }
   if (no.test(plain) && question === 'open') {
     return { score: null, signal: null, meaning: 'answers a question with no' }
   }
-  const alone = intentOfText(text)
   if (alone.score === null && question === 'open' && isAnswer(plain)) {
     return { score: 3, signal: null, meaning: 'answers a question of ours' }
   }
@@ -109,9 +132,7 @@ function questionOf(outbound: string | null): OutboundQuestion {
   const asked = sentencesOf(plainText(outbound)).filter((sentence) => sentence.endsWith('?'))
   const question = asked.at(-1)
   if (question === undefined) return 'none'
-  if (goodbyeQuestion.test(question)) return 'goodbye'
-  if (meetingQuestion.test(question)) return 'meeting'
-  return openQuestion.test(question) ? 'open' : 'offer'
+  return questions.find(([, pattern]) => question.search(pattern) >= 0)?.[0] ?? 'offer'
 }
 
 function isAnswer(plain: string): boolean {

@@ -1,6 +1,7 @@
 /**
  * One signal of the rules: phrases in a message and what they mean, and how a message is searched
- * for them. The tables are `rules-intent-signals.ts` and `rules-fit-signals.ts`.
+ * for them. The tables are `rules-refusal-signals.ts`, `rules-interest-signals.ts` and
+ * `rules-fit-signals.ts`.
  */
 import type { SentimentTag } from '../sentiment-tag.ts'
 import type { ScoreValue } from './score.ts'
@@ -26,9 +27,34 @@ export interface Signal {
   pattern: RegExp
 }
 
-/** One expression out of alternatives, each on word boundaries of the plain text. */
-export function phrases(...alternatives: string[]): RegExp {
-  return new RegExp(String.raw`(?<![a-z0-9])(?:${alternatives.join('|')})(?![a-z0-9])`, 'g')
+type Entry = Omit<Signal, 'axis' | 'score' | 'effect' | 'tag'>
+
+/** The four deciding facts in front, so that a table reads by them. */
+export function intentSignal(
+  score: ScoreValue,
+  effect: SignalEffect,
+  tag: SentimentTag,
+  entry: Entry,
+): Signal {
+  return { axis: 'intent', score, effect, tag, ...entry }
+}
+
+export function fitSignal(score: ScoreValue, effect: SignalEffect, entry: Entry): Signal {
+  return { axis: 'fit', score, effect, tag: null, ...entry }
+}
+
+/** A part of a phrase: one of these words. */
+export function anyOf(...alternatives: string[]): string {
+  return `(?:${alternatives.join('|')})`
+}
+
+/**
+ * One expression out of alternatives, each on word boundaries of plain text. An alternative that
+ * is too long for a line comes as its pieces.
+ */
+export function phrases(...alternatives: (string | readonly string[])[]): RegExp {
+  const sources = alternatives.map((parts) => (typeof parts === 'string' ? parts : parts.join('')))
+  return new RegExp(`(?<![a-z0-9])(?:${sources.join('|')})(?![a-z0-9])`, 'g')
 }
 
 /**

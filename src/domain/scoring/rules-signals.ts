@@ -3,8 +3,17 @@
  * very table, and a test compares the two.
  */
 import { fitSignals } from './rules-fit-signals.ts'
-import { intentSignals } from './rules-intent-signals.ts'
+import { interestSignals, nextStepSignals } from './rules-interest-signals.ts'
+import { delaySignals, refusalSignals } from './rules-refusal-signals.ts'
 import type { Signal } from './rules-signal.ts'
+
+/** The order is the priority: a match takes its words away from the signals below. */
+export const intentSignals: readonly Signal[] = [
+  ...refusalSignals,
+  ...delaySignals,
+  ...nextStepSignals,
+  ...interestSignals,
+]
 
 export const signals: readonly Signal[] = [...intentSignals, ...fitSignals]
 

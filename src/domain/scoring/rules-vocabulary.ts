@@ -17,12 +17,14 @@ function term(name: string, ...alternatives: string[]): Term {
 export const industries: readonly Term[] = [
   term(
     'dental',
-    '(?:dental|orthodontic)(?:s| care| clinics?| practices?)?|dentist(?:s|ry)?|orthodontics|zahnarzt[a-z]*',
+    '(?:dental|orthodontic)(?:s| care| clinics?| practices?)?|dentist(?:s|ry)?|orthodontics',
+    'zahnarzt[a-z]*',
   ),
   term('veterinary', '(?:veterinary|vet|animal)(?: clinics?| practices?| hospitals?)?|vets'),
   term(
     'hospitality',
-    'restaurants?|cafes?|bistros?|bars?|pubs?|baker(?:y|ies)|food trucks?|hotels?|hospitality|catering|pizzeria',
+    'restaurants?|cafes?|bistros?|bars?|pubs?|baker(?:y|ies)|food trucks?|hotels?|hospitality',
+    'catering|pizzeria',
   ),
   term(
     'e-commerce',
@@ -31,19 +33,23 @@ export const industries: readonly Term[] = [
   term('retail', 'retail(?:ers?)?|(?:shops?|stores?|boutiques?)'),
   term(
     'logistics',
-    'logisti[ckq][a-z]*|freight|trucking|hauling|haulage|shipping|warehous(?:es?|ing)|3pl|couriers?|transport(?:ation)?|supply chain|spedition',
+    'logisti[ckq][a-z]*|freight|trucking|hauling|haulage|shipping|warehous(?:es?|ing)|3pl',
+    'couriers?|transport(?:ation)?|supply chain|spedition',
   ),
   term(
     'real estate',
-    'real estate(?: agents?| agenc(?:y|ies))?|realty|realtors?|property manage(?:ment|rs?)|estate agen(?:ts?|c(?:y|ies))|lettings|immobilien',
+    'real estate(?: agents?| agenc(?:y|ies))?|realty|realtors?|property manage(?:ment|rs?)',
+    'estate agen(?:ts?|c(?:y|ies))|lettings|immobilien',
   ),
   term(
     'construction',
-    'construction|builders?|contractors?|roof(?:ing|ers?|s)|plumb(?:ing|ers?)|concrete|drywall|carpent(?:ry|ers?)|hvac|electricians?|landscap(?:ing|ers?)|bau(?:unternehmen|firma)?',
+    'construction|builders?|contractors?|roof(?:ing|ers?|s)|plumb(?:ing|ers?)|concrete|drywall',
+    'carpent(?:ry|ers?)|hvac|electricians?|landscap(?:ing|ers?)|bau(?:unternehmen|firma)?',
   ),
   term(
     'manufacturing',
-    'manufactur(?:ing|ers?|es?)|factor(?:y|ies)|fabricat(?:ion|ors?)|machining|steel|metallbau|production|industrial|maschinenbau',
+    'manufactur(?:ing|ers?|es?)|factor(?:y|ies)|fabricat(?:ion|ors?)|machining|steel|metallbau',
+    'production|industrial|maschinenbau',
   ),
   term(
     'agriculture',
@@ -55,15 +61,18 @@ export const industries: readonly Term[] = [
   ),
   term(
     'legal',
-    'law(?: firms?| practices?)?|lawyers?|attorneys?|solicitors?|legal|notar(?:y|ies)|rechtsanwalt[a-z]*|avocats?',
+    'law(?: firms?| practices?)?|lawyers?|attorneys?|solicitors?|legal|notar(?:y|ies)',
+    'rechtsanwalt[a-z]*|avocats?',
   ),
   term(
     'finance',
-    'bank(?:s|ing)?|financ(?:e|ial)(?: services| advisors?)?|fintech|wealth|accountan(?:ts?|cy)|accounting|insur(?:ance|ers?)|credit unions?',
+    'bank(?:s|ing)?|financ(?:e|ial)(?: services| advisors?)?|fintech|wealth|accountan(?:ts?|cy)',
+    'accounting|insur(?:ance|ers?)|credit unions?',
   ),
   term(
     'healthcare',
-    'hospitals?|clinics?|health ?care|medical(?: cent(?:er|re)s?)?|care homes?|nursing homes?|doctors?|physicians?|pharmac(?:y|ies)',
+    'hospitals?|clinics?|health ?care|medical(?: cent(?:er|re)s?)?|care homes?|nursing homes?',
+    'doctors?|physicians?|pharmac(?:y|ies)',
   ),
   term('education', 'schools?|universit(?:y|ies)|colleges?|education|teachers?|students?'),
   term(
@@ -83,23 +92,29 @@ export const roles: readonly Term[] = [
   term('nursing', 'chief nursing officers?|cno|director of nursing|head nurses?|matrons?'),
   term(
     'finance',
-    'cfos?|chief financial officers?|controllers?|finance (?:directors?|managers?|leads?)|head of finance|bookkeepers?|accountants?',
+    'cfos?|chief financial officers?|controllers?|finance (?:directors?|managers?|leads?)',
+    'head of finance|bookkeepers?|accountants?',
   ),
   term(
     'technology',
-    'ctos?|cios?|chief technology officers?|(?:vp|head|director) (?:of )?(?:engineering|it|technology)|it (?:managers?|directors?)|engineering (?:managers?|leads?)',
+    'ctos?|cios?|chief technology officers?',
+    '(?:vp|head|director) (?:of )?(?:engineering|it|technology)|it (?:managers?|directors?)',
+    'engineering (?:managers?|leads?)',
   ),
   term(
     'security',
-    'cisos?|(?:head|director|vp) of (?:information )?security|security (?:managers?|leads?|officers?)',
+    'cisos?|(?:head|director|vp) of (?:information )?security',
+    'security (?:managers?|leads?|officers?)',
   ),
   term(
     'operations',
-    'coos?|operations?|supply chain|logistics managers?|(?:head|director|vp) of (?:logistics|operations)|fulfil?lment managers?',
+    'coos?|operations?|supply chain|logistics managers?',
+    '(?:head|director|vp) of (?:logistics|operations)|fulfil?lment managers?',
   ),
   term(
     'people',
-    'hr|human resources|people (?:ops|operations|managers?|partners?)|(?:head|director|vp) of people|talent',
+    'hr|human resources|people (?:ops|operations|managers?|partners?)',
+    '(?:head|director|vp) of people|talent',
   ),
   term('marketing', 'cmos?|marketing|growth|brand managers?'),
   term('sales', 'cros?|sales|business development'),
@@ -107,13 +122,15 @@ export const roles: readonly Term[] = [
   term('partner', '(?:managing |senior |equity )?partners?'),
   term(
     'owner',
-    'owners?|(?:co-?)?founders?|proprietors?|ceos?|presidents?|managing directors?|general managers?|principals?|directors?|geschaftsfuhrer(?:in)?|inhaber(?:in)?|propietari[oa]s?|gerante?|dueno|duena|pdg',
+    'owners?|(?:co-?)?founders?|proprietors?|ceos?|presidents?|managing directors?',
+    'general managers?|principals?|directors?|geschaftsfuhrer(?:in)?|inhaber(?:in)?',
+    'propietari[oa]s?|gerante?|dueno|duena|pdg',
   ),
 ]
 
 /** Legal forms count as a place: an LLC is American, a GmbH German. */
 export const places: readonly Term[] = [
-  term('United States', 'usa?|u\\.s\\.|united states|american?|llc|inc'),
+  term('United States', 'usa?|united states|american?|llc|inc'),
   term('United Kingdom', 'uk|united kingdom|britain|british|england|scotland|wales|london|ltd'),
   term('Germany', 'germany|german|deutschland|dach|gmbh|berlin|hamburg|munich|munchen|koln'),
   term('France', 'france|french|paris|sarl|sas'),

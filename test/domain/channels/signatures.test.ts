@@ -12,7 +12,12 @@ import {
 } from '../../../src/domain/channels/signatures.ts'
 import { twilio } from '../../../src/domain/channels/twilio.ts'
 import { unipile } from '../../../src/domain/channels/unipile.ts'
-import { deliveryOf, fixture, type SignatureVector, signatureVectors } from '../../support/fixtures.ts'
+import {
+  deliveryOf,
+  fixture,
+  type SignatureVector,
+  signatureVectors,
+} from '../../support/fixtures.ts'
 import { suite } from '../../support/suite.ts'
 
 const test = suite('signatures')

@@ -1,0 +1,172 @@
+/**
+ * The actor tree: `app` with five channel ingest actors, five post-process actors, the dispatcher,
+ * the feed, recovery, and a scorer for each lead at work. This file wires them; it decides nothing.
+ */
+import { type Channel, channels } from '../domain/channels/inbound-event.ts'
+import type { Scorer } from '../domain/scoring/score.ts'
+import type { WindowDefaults } from '../domain/scoring/scoring-input.ts'
+import { codeOf, type Store } from '../domain/sql.ts'
+import type { Log } from '../log.ts'
+import {
+  type Jobs,
+  postProcessQueueOf,
+  SCORING_QUEUE,
+  type ScoringData,
+  scoringPriority,
+} from '../jobs.ts'
+import { type Dispatcher, dispatcher } from './dispatcher.ts'
+import { type FeedHub, feedActor } from './feed.ts'
+import { type Gate, gate } from './gate.ts'
+import { type ChannelIngest, channelIngest } from './ingest.ts'
+import { type Intake, intake } from './intake.ts'
+import { leadScorer } from './lead-scorer.ts'
+import { type PostProcessActor, postProcessActor } from './post-process.ts'
+import { recoveryActor } from './recovery.ts'
+import { type ActorMeters, type ActorSystem, actorSystem } from './supervisor.ts'
+
+export interface AppOptions {
+  store: Store
+  jobs: Jobs
+  scorer: Scorer
+  log: Log
+  llmConcurrency: number
+  scoringHeldMax: number
+  window: WindowDefaults
+  /** `web` takes webhooks and serves the feed but runs no jobs. */
+  runsJobs: boolean
+  now(): number
+  random(): number
+}
+
+export interface App {
+  intake: Intake
+  feed: FeedHub
+  /** Sends scoring jobs for leads whose message_seq a committed transaction has moved. */
+  scoreSoon(leads: ScoringData[]): Promise<void>
+  meters(): AppMeters
+  /** Ordered: what came in is stored, jobs go back, then every actor ends. May be called twice. */
+  stop(): Promise<void>
+}
+
+export interface AppMeters {
+  actors: ActorMeters[]
+  openOffers: number
+  jobs: ReturnType<Dispatcher['meters']> | null
+  gate: ReturnType<Gate['meters']>
+}
+
+/** A call to the LLM may take its time limit; longer ones are aborted and given back. */
+const CALLS_GRACE_MS = 15_000
+
+export function startApp(options: AppOptions): App {
+  const { log, store, jobs } = options
+  const system = actorSystem({
+    onCrash: (actor, error, status) => log.error({ actor, status, err: error }, 'actor crashed'),
+  })
+  const llmGate = gate(options.llmConcurrency)
+  const feed = feedActor(system, { store, onError: warn(log, 'feed') })
+  const worker = options.runsJobs ? startWorker(system, options, llmGate, feed) : null
+  const ingests = Object.fromEntries(
+    channels.map((channel) => [
+      channel,
+      channelIngest(channel, {
+        system,
+        store,
+        enqueue: (tx, messages) => jobs.insertPostProcess(tx, messages),
+        onCommitted: (name) => worker?.dispatcher.wake(postProcessQueueOf(name)),
+        onError: (name, error) => warn(log, `ingest ${name}`)(error),
+      }),
+    ]),
+  ) as Record<Channel, ChannelIngest>
+  let stopping: Promise<void> | undefined
+
+  return {
+    intake: intake({ store, ingests, onError: (what, error) => warn(log, what)(error) }),
+    feed,
+    async scoreSoon(leads) {
+      await jobs.sendScoring(store, leads, scoringPriority.live)
+      worker?.dispatcher.wake(SCORING_QUEUE)
+    },
+    meters: () => ({
+      actors: system.meters(),
+      openOffers: channels.reduce((sum, channel) => sum + ingests[channel].meters().open, 0),
+      jobs: worker?.dispatcher.meters() ?? null,
+      gate: llmGate.meters(),
+    }),
+    stop() {
+      stopping ??= stopInOrder(system, ingests, worker?.dispatcher ?? null)
+      return stopping
+    },
+  }
+}
+
+function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, feed: FeedHub) {
+  const { store, jobs, scorer, log } = options
+  const postProcessors = Object.fromEntries(
+    channels.map((channel) => [
+      channel,
+      postProcessActor(channel, {
+        system,
+        store,
+        jobs,
+        onSettled(job, scoring) {
+          dispatch.settled(job)
+          if (scoring) dispatch.wake(SCORING_QUEUE)
+        },
+        onError: (job, error) => warn(log, `post-process ${job.id}`)(error),
+      }),
+    ]),
+  ) as Record<Channel, PostProcessActor>
+  const dispatch: Dispatcher = dispatcher({
+    system,
+    jobs,
+    scoringHeldMax: options.scoringHeldMax,
+    startPostProcess: (channel, job) => void postProcessors[channel].tell({ type: 'job', job }),
+    startScoring: (job, onEnd) =>
+      leadScorer(
+        system,
+        job,
+        {
+          ...options,
+          store,
+          jobs,
+          scorer,
+          gate: llmGate,
+          onScored: (workspaceId) => feed.wake(workspaceId),
+          onError: (failed, error) => warn(log, `score lead ${failed.data.leadId}`)(error),
+        },
+        onEnd,
+      ),
+    onError: (what, error) => warn(log, what)(error),
+  })
+  recoveryActor({
+    system,
+    store,
+    jobs,
+    onRecovered(count) {
+      if (count === 0) return
+      log.info({ leads: count }, 'scoring jobs sent again for leads without one')
+      dispatch.wake(SCORING_QUEUE)
+    },
+    onError: warn(log, 'recovery'),
+  })
+  return { dispatcher: dispatch }
+}
+
+async function stopInOrder(
+  system: ActorSystem,
+  ingests: Record<Channel, ChannelIngest>,
+  dispatch: Dispatcher | null,
+): Promise<void> {
+  await Promise.all(channels.map((channel) => ingests[channel].drained()))
+  await dispatch?.shutdown(CALLS_GRACE_MS)
+  system.stop()
+}
+
+/** One line per failure, with the cause's code; never with values of the statement. */
+function warn(log: Log, what: string): (error: unknown) => void {
+  return (error) => {
+    const cause = error instanceof Error ? error : new Error(String(error))
+    log.warn({ code: codeOf(error), error: cause.name }, `${what}: ${cause.message.split('\n')[0]}`)
+  }
+}

@@ -1,0 +1,139 @@
+/** A lead as lists and details show it: the row, its identities, and the state that follows from it. */
+import type { Channel } from '../channels/inbound-event.ts'
+import type { Identity } from '../identity.ts'
+import type { SentimentTag } from '../sentiment-tag.ts'
+import { type Sql, toDate, toDateOrNull } from '../sql.ts'
+
+/**
+ * `pending` something happened that no score covers yet · `failed` scoring gave up, see
+ * `scoringError` · `unscored` nothing inbound to score · `disqualified` wins over all others.
+ */
+export const leadStates = ['scored', 'pending', 'unscored', 'failed', 'disqualified'] as const
+export type LeadState = (typeof leadStates)[number]
+
+export interface LeadRow {
+  id: string
+  state: LeadState
+  /** First and last name; null when neither is known. */
+  name: string | null
+  firstName: string | null
+  lastName: string | null
+  company: string | null
+  title: string | null
+  industry: string | null
+  headcount: string | null
+  email: string | null
+  phone: string | null
+  linkedinUrl: string | null
+  channels: Channel[]
+  lastChannel: Channel | null
+  sentimentTag: SentimentTag
+  fitScore: number | null
+  intentScore: number | null
+  overallScore: number | null
+  scoreReasoning: string | null
+  scoredAt: Date | null
+  /** Model that made the score, `rules-v1`, or `disqualified`. */
+  scoredBy: string | null
+  disqualifiedReason: string | null
+  messageSeq: number
+  scoredSeq: number
+  scoringError: string | null
+  parkedAt: Date | null
+  lastInboundAt: Date | null
+  lastOutboundAt: Date | null
+  lastActivityAt: Date
+  createdAt: Date
+}
+
+/** What `leadColumns` selects; names and e-mail are made of it. */
+export type LeadRecord = Omit<LeadRow, 'state' | 'name' | 'email' | 'phone' | 'linkedinUrl'>
+
+export const fullName = `nullif(btrim(concat_ws(' ', lead.first_name, lead.last_name)), '')`
+
+export const leadColumns = `
+  lead.id, lead.first_name as "firstName", lead.last_name as "lastName", lead.company, lead.title,
+  lead.industry, lead.headcount, lead.channels, lead.last_channel as "lastChannel",
+  lead.sentiment_tag as "sentimentTag", lead.fit_score as "fitScore",
+  lead.intent_score as "intentScore", lead.overall_score as "overallScore",
+  lead.score_reasoning as "scoreReasoning", lead.scored_at as "scoredAt",
+  lead.scored_by as "scoredBy", lead.disqualified_reason as "disqualifiedReason",
+  lead.message_seq as "messageSeq", lead.scored_seq as "scoredSeq",
+  lead.scoring_error as "scoringError", lead.parked_at as "parkedAt",
+  lead.last_inbound_at as "lastInboundAt", lead.last_outbound_at as "lastOutboundAt",
+  lead.last_activity_at as "lastActivityAt", lead.created_at as "createdAt"
+`
+
+/** Column by column: records carry more than a row shows, e.g. sort keys. */
+export function leadRow(record: LeadRecord, identities: Identity[]): LeadRow {
+  const messageSeq = Number(record.messageSeq)
+  const scoredSeq = Number(record.scoredSeq)
+  const first = (kind: Identity['kind']) =>
+    identities.find((identity) => identity.kind === kind)?.value ?? null
+  return {
+    id: record.id,
+    state: stateOf({ ...record, messageSeq, scoredSeq }),
+    name: [record.firstName, record.lastName].filter(Boolean).join(' ').trim() || null,
+    firstName: record.firstName,
+    lastName: record.lastName,
+    company: record.company,
+    title: record.title,
+    industry: record.industry,
+    headcount: record.headcount,
+    email: first('email'),
+    phone: first('phone'),
+    linkedinUrl: first('linkedin'),
+    channels: record.channels,
+    lastChannel: record.lastChannel,
+    sentimentTag: record.sentimentTag,
+    fitScore: record.fitScore,
+    intentScore: record.intentScore,
+    overallScore: record.overallScore,
+    scoreReasoning: record.scoreReasoning,
+    scoredAt: toDateOrNull(record.scoredAt),
+    scoredBy: record.scoredBy,
+    disqualifiedReason: record.disqualifiedReason,
+    messageSeq,
+    scoredSeq,
+    scoringError: record.scoringError,
+    parkedAt: toDateOrNull(record.parkedAt),
+    lastInboundAt: toDateOrNull(record.lastInboundAt),
+    lastOutboundAt: toDateOrNull(record.lastOutboundAt),
+    lastActivityAt: toDate(record.lastActivityAt),
+    createdAt: toDate(record.createdAt),
+  }
+}
+
+export function stateOf(
+  lead: Pick<
+    LeadRow,
+    'disqualifiedReason' | 'messageSeq' | 'scoredSeq' | 'parkedAt' | 'overallScore'
+  >,
+): LeadState {
+  if (lead.disqualifiedReason !== null) return 'disqualified'
+  if (lead.messageSeq > lead.scoredSeq) return lead.parkedAt === null ? 'pending' : 'failed'
+  return lead.overallScore === null ? 'unscored' : 'scored'
+}
+
+/** Identities per lead, oldest first. */
+export async function identitiesByLead(
+  sql: Sql,
+  workspaceId: string,
+  leadIds: string[],
+): Promise<Map<string, Identity[]>> {
+  if (leadIds.length === 0) return new Map()
+  const rows = await sql.query<Identity & { leadId: string }>(
+    `select lead_id as "leadId", kind, value
+     from lead_identity
+     where workspace_id = $1::uuid and lead_id = any($2::uuid[])
+     order by created_at, kind, value`,
+    [workspaceId, leadIds],
+  )
+  const byLead = new Map<string, Identity[]>()
+  for (const { leadId, kind, value } of rows) {
+    const known = byLead.get(leadId)
+    if (known) known.push({ kind, value })
+    else byLead.set(leadId, [{ kind, value }])
+  }
+  return byLead
+}

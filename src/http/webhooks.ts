@@ -1,0 +1,139 @@
+/**
+ * The front door: `POST /webhooks/:channel/:token`. Finds the connection, verifies the signature
+ * over the raw bytes, hands the delivery to the intake and answers in the provider's manner. No LLM
+ * and no outbound call happens in here; 200 is never said before the commit.
+ */
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Intake, IntakeAnswer, KnownConnection } from '../actors/intake.ts'
+import type { Delivery } from '../domain/channels/inbound-event.ts'
+import type { ConnectionDirectory } from './connection-directory.ts'
+import { Problem } from './problem.ts'
+import { bodyReader } from './raw-body.ts'
+
+export interface WebhookDeps {
+  connections: ConnectionDirectory
+  intake: Intake
+  /** False while the service is shutting down: senders are sent away before anything is read. */
+  isOpen(): boolean
+  /** Base of webhook URLs as senders know it; Twilio signs the whole URL. */
+  publicUrl(): string
+  now(): Date
+}
+
+interface Params {
+  channel: string
+  token: string
+}
+
+/** Senders that honour it come back after the usual length of a restart. */
+const RETRY_AFTER_SECONDS = 10
+
+export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (app, { deps }) => {
+  const bodies = bodyReader()
+  const connections = new WeakMap<FastifyRequest, KnownConnection>()
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', async (request: FastifyRequest, payload: FastifyRequest['raw']) => {
+    const connection = connections.get(request) as KnownConnection
+    return bodies.read(payload, connection.provider.bodyBytesMax)
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'POST',
+    url: '/webhooks/:channel/:token',
+    // The token is a secret: this route is not logged with its URL.
+    logLevel: 'warn',
+    schema: { hide: true },
+    async onRequest(request, reply) {
+      const connection = await admit(deps, request, reply)
+      if (!connection) return reply
+      connections.set(request, connection)
+      // The body is read by the provider's rules; an odd media type must not end in 415.
+      request.headers['x-original-content-type'] = request.headers['content-type'] ?? ''
+      request.headers['content-type'] = 'application/octet-stream'
+    },
+    async handler(request, reply) {
+      const connection = connections.get(request) as KnownConnection
+      const delivery = deliveryOf(request, connection, deps)
+      if (connection.signature !== null) {
+        const verified = connection.provider.verify(delivery, connection.signature)
+        if (!verified.ok) throw new Problem('unauthorized', { detail: verified.reason })
+      }
+      // Our own format tells its sender at once what is wrong; the others' refusals are kept.
+      const keep = connection.provider.name !== 'generic'
+      const answer = await deps.intake.accept(connection, delivery, { keep })
+      return send(reply, connection, answer)
+    },
+  })
+}
+
+/** Null: already answered. Everything that fails here says nothing about which part was wrong. */
+async function admit(
+  deps: WebhookDeps,
+  request: FastifyRequest<{ Params: Params }>,
+  reply: FastifyReply,
+): Promise<KnownConnection | null> {
+  const { channel, token } = request.params
+  let connection: KnownConnection | null
+  try {
+    connection = deps.isOpen() ? await deps.connections.find(channel, token) : null
+  } catch (error) {
+    request.log.warn({ err: error }, 'connection look-up failed')
+    return notStored(reply, channel === 'sms' ? 429 : 503)
+  }
+  if (!deps.isOpen()) return notStored(reply, channel === 'sms' ? 429 : 503)
+  if (!connection) throw new Problem('unauthorized', { detail: 'unknown webhook URL' })
+  return connection
+}
+
+function notStored(reply: FastifyReply, status: 503 | 429): null {
+  reply
+    .code(status)
+    .header('retry-after', RETRY_AFTER_SECONDS)
+    .send({ status: 'unavailable', reason: 'not stored, please send again' })
+  return null
+}
+
+function deliveryOf(
+  request: FastifyRequest,
+  connection: KnownConnection,
+  deps: WebhookDeps,
+): Delivery {
+  const headers: Record<string, string | undefined> = {}
+  for (const [name, value] of Object.entries(request.headers)) {
+    headers[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  headers['content-type'] = headers['x-original-content-type'] || undefined
+  return {
+    rawBody: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+    headers,
+    url: `${deps.publicUrl()}${request.raw.url ?? ''}`,
+    receivedAt: deps.now(),
+    connectionId: connection.id,
+  }
+}
+
+function send(reply: FastifyReply, { provider }: KnownConnection, answer: IntakeAnswer) {
+  if (answer.status === 'unavailable') {
+    notStored(reply, provider.notStoredStatus)
+    return reply
+  }
+  if (answer.status === 'malformed') {
+    throw new Problem('unreadable-body', {
+      detail: answer.reason,
+      errors: [{ field: 'body', message: answer.reason }],
+    })
+  }
+  if (answer.status === 'rejected' && provider.name === 'generic') {
+    throw new Problem('unprocessable', {
+      detail: answer.reason,
+      errors: [{ field: answer.field ?? 'body', message: answer.reason }],
+    })
+  }
+  if (provider.answerFormat === 'twiml') {
+    return reply.type('text/xml').send('<?xml version="1.0" encoding="UTF-8"?><Response/>')
+  }
+  if (answer.status !== 'rejected') return reply.send(answer)
+  const { status, reason, field } = answer
+  return reply.send({ status, reason, ...(field && { field }) })
+}
