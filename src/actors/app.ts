@@ -6,7 +6,6 @@ import { type Channel, channels } from '../domain/channels/inbound-event.ts'
 import type { Scorer } from '../domain/scoring/score.ts'
 import type { WindowDefaults } from '../domain/scoring/scoring-input.ts'
 import { codeOf, type Store } from '../domain/sql.ts'
-import type { Log } from '../log.ts'
 import {
   type Jobs,
   postProcessQueueOf,
@@ -14,6 +13,7 @@ import {
   type ScoringData,
   scoringPriority,
 } from '../jobs.ts'
+import type { Log } from '../log.ts'
 import { type Dispatcher, dispatcher } from './dispatcher.ts'
 import { type FeedHub, feedActor } from './feed.ts'
 import { type Gate, gate } from './gate.ts'
@@ -163,10 +163,11 @@ async function stopInOrder(
   system.stop()
 }
 
-/** One line per failure, with the cause's code; never with values of the statement. */
+/** One line per failure. A database error is named by its code: its message may quote values. */
 function warn(log: Log, what: string): (error: unknown) => void {
   return (error) => {
-    const cause = error instanceof Error ? error : new Error(String(error))
-    log.warn({ code: codeOf(error), error: cause.name }, `${what}: ${cause.message.split('\n')[0]}`)
+    const code = codeOf(error)
+    const { name, message } = error instanceof Error ? error : new Error(String(error))
+    log.warn({ code, error: name }, `${what}: ${code ?? message.split('\n')[0]}`)
   }
 }

@@ -37,3 +37,14 @@ export function pageOf<Row, Key>(
 export function exactTime(column: string): string {
   return `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 }
+
+/** True for what `exactTime` writes, and nothing that PostgreSQL would refuse as a time. */
+export function isExactTime(text: string): boolean {
+  return /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) && sameDay(text)
+}
+
+/** 30 February becomes 2 March when it is read as a date. */
+function sameDay(text: string): boolean {
+  const time = new Date(text)
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 19))
+}

@@ -90,8 +90,8 @@ interface ValidationIssue {
 /** An unknown field is named itself, not the object around it. */
 function fieldErrors({ keyword, instancePath, message, params }: ValidationIssue): FieldError[] {
   const path = instancePath.split('/').filter(Boolean)
-  if (keyword === 'unrecognized_keys' && Array.isArray(params?.['keys'])) {
-    return params['keys'].map((key) => ({
+  if (keyword === 'unrecognized_keys' && Array.isArray(params?.keys)) {
+    return params.keys.map((key) => ({
       field: [...path, String(key)].join('.'),
       message: 'is not a known field',
     }))

@@ -92,7 +92,7 @@ function bodyOf({ payload, custom }: Reading): string | null {
     ['message', 'messagebody', 'body', 'text', 'sms'].map((name) => custom.get(name)).find(Boolean)
   if (!found) return null
   const isSms = objectOf(message).type === SMS_TYPE
-  const isHtml = !isSms && /<(?:html|body|div|p|br|span|table)\b[^>]*>/i.test(found)
+  const isHtml = !isSms && /<(?:html|body|div|p|br|span|table)\b[^<>]*>/i.test(found)
   return (isHtml ? newTextOf({ html: found }) : tidyText(found)) || null
 }
 

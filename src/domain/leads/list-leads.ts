@@ -1,6 +1,6 @@
 /** The lead list: score filters, search, and orders that can be paged through while leads move. */
 import type { Channel } from '../channels/inbound-event.ts'
-import { exactTime, type Page, type PageRequest, pageOf } from '../page.ts'
+import { exactTime, isExactTime, type Page, type PageRequest, pageOf } from '../page.ts'
 import type { SentimentTag } from '../sentiment-tag.ts'
 import type { Sql } from '../sql.ts'
 import {
@@ -91,9 +91,16 @@ export interface LeadQuery {
   sort: LeadSort
 }
 
-/** How many sort keys a cursor of this order carries. */
-export function keyCount(sort: LeadSort): number {
-  return orders[sort].keys.length
+/** False for a key of another order: the database would refuse it as a value of that type. */
+export function fitsSort(sort: LeadSort, { keys }: LeadKey): boolean {
+  const wanted = orders[sort].keys
+  return keys.length === wanted.length && wanted.every(({ type }, n) => fits[type](keys[n] ?? ''))
+}
+
+const fits: Record<SortKey['type'], (value: string) => boolean> = {
+  timestamptz: isExactTime,
+  int: (value) => /^\d$/.test(value),
+  text: () => true,
 }
 
 export async function listLeads(

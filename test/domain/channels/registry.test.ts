@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { channels, providerNames } from '../../../src/domain/channels/inbound-event.ts'
 import { providerFor, providers, providersOf } from '../../../src/domain/channels/registry.ts'
-import { deliveryOf, expectations } from '../../support/fixtures.ts'
+import { deliveryOf, expectations, fixtureJson } from '../../support/fixtures.ts'
 import { suite } from '../../support/suite.ts'
 
 const test = suite('registry')
@@ -54,5 +54,48 @@ test('no JSON and no bytes make any provider throw', () => {
     { numRuns: 300 },
   )
 })
+
+test('a fixture with any one member replaced makes no provider throw and no lead nameless', () => {
+  const files = expectations().filter(({ file }) => file.endsWith('.json'))
+  const odd = fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }), fc.constant(undefined))
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...files),
+      fc.nat(),
+      odd,
+      ({ file, provider, encode }, at, value) => {
+        const payload = fixtureJson(file)
+        const places = placesIn(payload)
+        const [holder, name] = places[at % places.length] ?? [payload, 'type']
+        holder[name] = value
+        const body = encode === 'form' ? formOf(payload) : payload
+        const result = providers[provider].parse(deliveryOf(body))
+        if (result.outcome !== 'events') return
+        for (const event of result.events) {
+          assert.ok(event.lead.identities.length > 0, file)
+          assert.ok(event.dedupeKey.length > 0 && event.dedupeKey.length <= 300, file)
+          assert.not(JSON.stringify(event).includes('\\u0000'), file)
+          assert.ok(event.kind !== 'label' || event.body === null, file)
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  )
+})
+
+function placesIn(value: unknown): [Record<string, unknown>, string][] {
+  if (typeof value !== 'object' || value === null) return []
+  const holder = value as Record<string, unknown>
+  return Object.entries(holder).flatMap(([name, member]) => [
+    [holder, name] as [Record<string, unknown>, string],
+    ...placesIn(member),
+  ])
+}
+
+function formOf(fields: Record<string, unknown>): string {
+  return new URLSearchParams(
+    Object.entries(fields).map(([name, value]) => [name, String(value)]),
+  ).toString()
+}
 
 test.run()

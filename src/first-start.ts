@@ -1,0 +1,49 @@
+/** The very first start: a workspace with one ready-made connection per channel, and a greeting. */
+
+import type { Store } from './domain/sql.ts'
+import { createWorkspace, type MadeWorkspace } from './domain/workspaces.ts'
+
+/** Of several processes that start on an empty database one makes the workspace. */
+const FIRST_START_LOCK = 7_229_412
+
+/** Null: there was a workspace already. */
+export async function firstStart(store: Store): Promise<MadeWorkspace | null> {
+  return store.transaction(async (tx) => {
+    await tx.query('select pg_advisory_xact_lock($1)', [FIRST_START_LOCK])
+    const [existing] = await tx.query('select 1 from workspace limit 1')
+    return existing ? null : createWorkspace(tx, { name: 'My workspace' })
+  })
+}
+
+export interface Welcome {
+  url: string
+  admin: { value: string; made: boolean }
+  welcome: MadeWorkspace | null
+  rulesOnly: boolean
+}
+
+/** Tokens are printed by the start that made them and by no later one. */
+export function printWelcome({ url, admin, welcome, rulesOnly }: Welcome): void {
+  const lines = ['', `  Leadpulse is running at ${url}`]
+  if (admin.made) {
+    lines.push('', '  Dashboard, with your admin token (shown once, kept in DATA_DIR/admin-token):')
+    lines.push(`    ${url}/#token=${admin.value}`)
+  }
+  if (welcome) {
+    lines.push(
+      '',
+      '  Webhook URLs, ready for our generic JSON (shown once; more: API, connections):',
+    )
+    for (const { channel, token } of welcome.connections) {
+      lines.push(`    ${channel.padEnd(9)} ${url}/webhooks/${channel}/${token}`)
+    }
+  }
+  if (rulesOnly) {
+    lines.push(
+      '',
+      '  Scores come from the built-in rules (rules-v1); set OPENAI_API_KEY for a model.',
+    )
+  }
+  if (admin.made || welcome) lines.push('', '  See it work, in a second terminal: npm run simulate')
+  process.stdout.write(`${lines.join('\n')}\n\n`)
+}

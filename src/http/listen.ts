@@ -1,0 +1,27 @@
+/** Opens the port; what keeps it from opening is an operator's matter and said in one line. */
+import type { FastifyInstance } from 'fastify'
+import { StartupError } from '../startup-error.ts'
+
+/** Answers the port that was opened (PORT=0 takes any free one). */
+export async function listen(
+  server: FastifyInstance,
+  { host, port }: { host: string; port: number },
+): Promise<number> {
+  try {
+    await server.listen({ host, port })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') {
+      throw new StartupError(`PORT: ${port} is taken on ${host}, takes a free port`)
+    }
+    if (code === 'EACCES') {
+      throw new StartupError(`PORT: ${port} may not be opened by this user, takes one above 1023`)
+    }
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new StartupError(`HOST: ${host} is no address of this machine`)
+    }
+    throw error
+  }
+  const address = server.server.address()
+  return typeof address === 'object' && address ? address.port : port
+}
