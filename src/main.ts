@@ -53,6 +53,7 @@ async function main(): Promise<void> {
   })
 
   let open = true
+  let port = config.port
   const publicUrl = () => config.publicUrl ?? localUrl(config.host, port)
   const auth = authenticator({
     store: database,
@@ -90,19 +91,20 @@ async function main(): Promise<void> {
       now: () => new Date(),
     },
   })
-  const port = await listen(server, config)
-
-  stopOnSignals({
-    log,
-    exit: (code) => process.exit(code),
-    async stop() {
-      open = false
-      await app.stop()
-      await server.close()
-      await jobs.stop()
-      await database.close()
-    },
-  })
+  const stop = async () => {
+    open = false
+    await app.stop()
+    await server.close()
+    await jobs.stop()
+    await database.close()
+  }
+  try {
+    port = await listen(server, config)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  stopOnSignals({ log, stop, exit: (code) => process.exit(code) })
   log.info({ url: publicUrl(), storage: database.kind, scorer: scorer.name }, 'ready')
   printWelcome({ url: publicUrl(), admin, welcome, rulesOnly: config.openai === null })
   // pm2 and other supervisors that wait for it learn that requests are taken now.

@@ -4,7 +4,7 @@
  */
 import type { Channel, Delivery, InboundEvent, Provider } from '../domain/channels/inbound-event.ts'
 import type { Stored } from '../domain/ingest/offered.ts'
-import { keepRejected } from '../domain/rejected-deliveries.ts'
+import { keepRejected } from '../domain/keep-rejected.ts'
 import type { Store } from '../domain/sql.ts'
 import type { ChannelIngest } from './ingest.ts'
 

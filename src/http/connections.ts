@@ -166,7 +166,12 @@ function addRotate(app: App, deps: ConnectionsDeps): void {
       if (!rotated) throw new Problem('not-found')
       deps.forgetConnection(rotated.staleHashes)
       const { token, previousTokenExpiresAt } = rotated
-      return { id, webhookUrl: webhookUrl(config.publicUrl, rotated), token, previousTokenExpiresAt }
+      return {
+        id,
+        webhookUrl: webhookUrl(config.publicUrl, rotated),
+        token,
+        previousTokenExpiresAt,
+      }
     },
   })
 }

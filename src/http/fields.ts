@@ -33,10 +33,15 @@ export function integer(min: number, max: number) {
 export const id = z.uuid().meta({ description: 'UUID v7' })
 
 /** Path parameters of a route about one thing. */
-export const idParams = z.strictObject({ id: z.guid('takes a UUID') })
+export const idParams = z.strictObject({ id: z.guid('takes a UUID').overwrite(lowerCase) })
 
 /** A Date in the handler, ISO 8601 with Z in the answer. */
 export const time = z.codec(z.iso.datetime(), z.date(), {
   decode: (iso) => new Date(iso),
   encode: (date) => date.toISOString(),
 })
+
+/** As the database writes ids, so that texts made of them compare. */
+function lowerCase(uuid: string): string {
+  return uuid.toLowerCase()
+}

@@ -103,7 +103,7 @@ function addRevoke(app: Parameters<typeof tokensRoutes>[0], deps: TokensDeps): v
     },
     handler: async (request, reply) => {
       const who = guard.principalOf(request)
-      const tokenId = request.params.id.toLowerCase()
+      const { id: tokenId } = request.params
       const actor = actorOf(tokenId)
       const hash = await store.transaction(async (tx) => {
         const { workspaceId } = who

@@ -174,7 +174,7 @@ export const scripts: readonly Script[] = [
     subject,
     ends: true,
     score: score(1, 1, 1),
-    steps: [opener, says('Where did you get my number from?'), does('opt_out')],
+    steps: [opener, says('Where did you get my contact from?'), does('opt_out')],
   },
   {
     name: 'asks-in-words-to-stop',

@@ -23,7 +23,7 @@ const replySchema = z.looseObject({
   automated_reply: flag,
   html_body: text,
   text_body: text,
-  headers: z.unknown(),
+  headers: z.unknown().optional(),
   date_received: text,
   created_at: text,
   folder: text,
@@ -42,7 +42,7 @@ const leadSchema = z.looseObject({
   title: text,
   company: text,
   custom_variables: z
-    .array(z.looseObject({ name: text, value: z.unknown() }))
+    .array(z.looseObject({ name: text, value: z.unknown().optional() }))
     .nullish()
     .catch(null),
 })

@@ -22,11 +22,11 @@ const SERVICE_WORDS_MIN = 2
 /** `engaged`: intent is 3 or more; nobody is ideal who does not want to talk. */
 export function fitOf(request: ScoringRequest, engaged: boolean): Fit {
   const texts = request.transcript.filter((entry) => entry.direction === 'inbound')
-  const own = texts.filter((entry) => entry.kind === 'text')
+  const own = texts.filter((entry) => entry.kind === 'text').map((entry) => spokenText(entry.body))
   const stated = statedFit(texts)
   if (stated) return { score: stated.score, meaning: stated.meaning }
-  if (own.length === 0) return { score: 2, meaning: 'nothing but automatic replies' }
-  const said = own.map((entry) => spokenText(entry.body)).join(' ')
+  const said = own.filter(Boolean).join(' ')
+  if (said === '') return { score: 2, meaning: 'the lead has said nothing yet' }
   const icp = request.context.idealCustomerProfile?.trim()
   const results = icp ? compareWithIcp(icp, request.lead, said) : []
   return fitOfResults(results, engaged) ?? fitOfNeed(said, request.context)

@@ -108,9 +108,10 @@ export const nextStepSignals: readonly Signal[] = [
     meaning: 'is in a hurry',
     example: 'We need this solved asap',
     pattern: phrases(
-      '(?<!not |isnt |nothing )urgent(?:ly)?|asap|as soon as possible|desperate(?:ly)?|time[- ]sensitive|deadline',
+      '(?<!not |isnt |nothing )urgent(?:ly)?|asap|as soon as possible|desperate(?:ly)?',
+      'time[- ]sensitive|deadline',
       'need (?:it|this|that|the [a-z]+|one|something) (?:fast|quickly|now|soon|before|by)|dringend',
-      'urgente?',
+      'urgente',
     ),
   }),
 ]

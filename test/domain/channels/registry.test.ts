@@ -94,7 +94,7 @@ function placesIn(value: unknown): [Record<string, unknown>, string][] {
 
 function formOf(fields: Record<string, unknown>): string {
   return new URLSearchParams(
-    Object.entries(fields).map(([name, value]) => [name, String(value)]),
+    Object.entries(fields).map(([name, value]): [string, string] => [name, String(value)]),
   ).toString()
 }
 

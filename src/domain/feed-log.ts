@@ -1,0 +1,257 @@
+/**
+ * The feed as it lies in the database: score events read by their number, a workspace's position,
+ * and snapshots of its leads. Guarantees: a page and its position come from one snapshot, so every
+ * event up to the page's `to` is either in it, was erased with its lead, or is older than `oldest`.
+ */
+import type { Channel } from './channels/inbound-event.ts'
+import type { SentimentTag } from './sentiment-tag.ts'
+import { type Sql, type Store, toDate, toDateOrNull } from './sql.ts'
+
+/** A place in a workspace's feed. Numbers of different epochs have nothing to do with each other. */
+export interface FeedPosition {
+  epoch: string
+  seq: number
+}
+
+/** The state of one lead after one score; a later event of the lead replaces it entirely. */
+export interface ScoreEvent {
+  seq: number
+  leadId: string
+  leadName: string
+  channel: Channel | null
+  /** Null scores: the lead went back to unscored. */
+  fitScore: number | null
+  intentScore: number | null
+  overallScore: number | null
+  previousOverallScore: number | null
+  scoreReasoning: string | null
+  sentimentTag: SentimentTag
+  /** ISO 8601 with Z. */
+  scoredAt: string
+  model: string
+  /** message_seq of the lead that the score covers. */
+  messageSeq: number
+}
+
+export interface FeedFilter {
+  leadId?: string | undefined
+  minOverall?: number | undefined
+  channel?: Channel | undefined
+}
+
+export interface FeedPage {
+  epoch: string
+  /** Number of the newest event; the page may end before it. */
+  head: number
+  /** Lowest number that is still kept; `head + 1` when none is. */
+  oldest: number
+  /** Everything after `from - 1` and up to `to` is in `events`. */
+  from: number
+  to: number
+  events: ScoreEvent[]
+}
+
+export interface SnapshotLead {
+  id: string
+  name: string
+  company: string | null
+  title: string | null
+  channel: Channel | null
+  sentimentTag: SentimentTag
+  fitScore: number | null
+  intentScore: number | null
+  overallScore: number | null
+  scoreReasoning: string | null
+  scoredAt: string | null
+  scoredBy: string | null
+  disqualifiedReason: string | null
+  lastActivityAt: string
+  /** message_seq that the scores cover: an event of the lead with a lower one is older news. */
+  messageSeq: number
+}
+
+export interface Snapshot {
+  position: FeedPosition
+  leads: SnapshotLead[]
+  /** Pass as `after` for the next page; null: this was the last. */
+  next: string | null
+}
+
+/** Null: no such workspace. */
+export async function readFeed(
+  sql: Sql,
+  { workspaceId, afterSeq, limit }: { workspaceId: string; afterSeq: number; limit: number },
+): Promise<FeedPage | null> {
+  const rows = await sql.query<EventRow & PositionRow & { oldest: number | string | null }>(
+    readFeedSql,
+    [workspaceId, afterSeq, limit],
+  )
+  const [first] = rows
+  if (!first) return null
+  const head = Number(first.head)
+  const events = rows.filter(({ seq }) => seq !== null).map(eventOf)
+  const to = events.length < limit ? head : Number(events.at(-1)?.seq)
+  return {
+    epoch: first.epoch,
+    head,
+    oldest: first.oldest === null ? head + 1 : Number(first.oldest),
+    from: afterSeq + 1,
+    to: Math.max(to, afterSeq),
+    events,
+  }
+}
+
+/** Null: no such workspace. */
+export async function feedPosition(sql: Sql, workspaceId: string): Promise<FeedPosition | null> {
+  const positions = await feedPositions(sql, [workspaceId])
+  return positions.get(workspaceId) ?? null
+}
+
+/** Workspaces that do not exist (any more) are left out. */
+export async function feedPositions(
+  sql: Sql,
+  workspaceIds: string[],
+): Promise<Map<string, FeedPosition>> {
+  const rows = await sql.query<PositionRow & { id: string }>(
+    `select id, feed_epoch as epoch, feed_seq as head from workspace where id = any($1::uuid[])`,
+    [workspaceIds],
+  )
+  return new Map(rows.map(({ id, epoch, head }) => [id, { epoch, seq: Number(head) }]))
+}
+
+/**
+ * One page of a workspace's leads, and the position it belongs to. A client that starts at the
+ * position of the first page misses nothing: rows of later pages may only be newer, and the event
+ * that says the same follows. Null: no such workspace.
+ */
+export async function readSnapshot(
+  store: Store,
+  what: { workspaceId: string; limit: number; after?: string | null },
+): Promise<Snapshot | null> {
+  const { workspaceId, limit, after = null } = what
+  return store.transaction(
+    async (tx) => {
+      const position = await feedPosition(tx, workspaceId)
+      if (!position) return null
+      const rows = await tx.query<SnapshotRow>(snapshotSql, [workspaceId, after, limit])
+      const leads = rows.map(snapshotLeadOf)
+      return { position, leads, next: rows.length < limit ? null : (leads.at(-1)?.id ?? null) }
+    },
+    { snapshot: true },
+  )
+}
+
+/** Of these token ids, the ones that are not revoked. */
+export async function livingTokens(sql: Sql, tokenIds: string[]): Promise<Set<string>> {
+  const rows = await sql.query<{ id: string }>(
+    'select id from api_token where id = any($1::uuid[])',
+    [tokenIds],
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
+export function matches(event: ScoreEvent, filter: FeedFilter): boolean {
+  const { leadId, minOverall, channel } = filter
+  return (
+    (leadId === undefined || event.leadId === leadId) &&
+    (channel === undefined || event.channel === channel) &&
+    (minOverall === undefined || (event.overallScore !== null && event.overallScore >= minOverall))
+  )
+}
+
+/** Why a client cannot go on from where it was; null: it can. */
+export type ResetReason = 'epoch' | 'ahead' | 'retention'
+export function resetReason(
+  since: FeedPosition,
+  now: { epoch: string; head: number; oldest: number },
+): ResetReason | null {
+  if (since.epoch !== now.epoch) return 'epoch'
+  if (since.seq > now.head) return 'ahead'
+  return since.seq + 1 < now.oldest ? 'retention' : null
+}
+
+interface PositionRow {
+  epoch: string
+  head: number | string
+}
+
+type EventRow = Omit<ScoreEvent, 'seq' | 'scoredAt' | 'messageSeq'> & {
+  seq: number | string | null
+  scoredAt: unknown
+  messageSeq: number | string
+}
+
+type SnapshotRow = Omit<SnapshotLead, 'scoredAt' | 'lastActivityAt' | 'messageSeq'> & {
+  scoredAt: unknown
+  lastActivityAt: unknown
+  messageSeq: number | string
+}
+
+/** What people know somebody by, when the name is not known. */
+const leadNameSql = `coalesce(
+  nullif(trim(concat_ws(' ', lead.first_name, lead.last_name)), ''),
+  (select identity.value from lead_identity as identity
+   where identity.lead_id = lead.id and identity.kind in ('email', 'phone', 'linkedin')
+   order by array_position(array['email', 'phone', 'linkedin'], identity.kind), identity.value
+   limit 1),
+  'Unknown')`
+
+/** One statement, hence one snapshot: a head of another moment could hide or promise events. */
+const readFeedSql = `
+  select workspace.feed_epoch as epoch, workspace.feed_seq as head,
+    (select min(kept.seq) from score_event as kept where kept.workspace_id = workspace.id) as oldest,
+    event.seq, event.lead_id as "leadId", event."leadName", event.channel,
+    event.fit_score as "fitScore", event.intent_score as "intentScore",
+    event.overall_score as "overallScore", event.previous_overall_score as "previousOverallScore",
+    event.reasoning as "scoreReasoning", event.sentiment_tag as "sentimentTag",
+    event.scored_at as "scoredAt", event.model, event.message_seq as "messageSeq"
+  from workspace
+  left join lateral (
+    select score_event.*, ${leadNameSql} as "leadName"
+    from score_event join lead on lead.id = score_event.lead_id
+    where score_event.workspace_id = workspace.id and score_event.seq > $2::bigint
+    order by score_event.seq
+    limit $3::int
+  ) as event on true
+  where workspace.id = $1::uuid
+  order by event.seq`
+
+const snapshotSql = `
+  select lead.id, ${leadNameSql} as name, lead.company, lead.title,
+    lead.last_channel as channel, lead.sentiment_tag as "sentimentTag",
+    lead.fit_score as "fitScore", lead.intent_score as "intentScore",
+    lead.overall_score as "overallScore", lead.score_reasoning as "scoreReasoning",
+    lead.scored_at as "scoredAt", lead.scored_by as "scoredBy",
+    lead.disqualified_reason as "disqualifiedReason",
+    lead.last_activity_at as "lastActivityAt", lead.scored_seq as "messageSeq"
+  from lead
+  where lead.workspace_id = $1::uuid and ($2::uuid is null or lead.id > $2::uuid)
+  order by lead.id
+  limit $3::int`
+
+function eventOf(row: EventRow): ScoreEvent {
+  return {
+    seq: Number(row.seq),
+    leadId: row.leadId,
+    leadName: row.leadName,
+    channel: row.channel,
+    fitScore: row.fitScore,
+    intentScore: row.intentScore,
+    overallScore: row.overallScore,
+    previousOverallScore: row.previousOverallScore,
+    scoreReasoning: row.scoreReasoning,
+    sentimentTag: row.sentimentTag,
+    scoredAt: toDate(row.scoredAt).toISOString(),
+    model: row.model,
+    messageSeq: Number(row.messageSeq),
+  }
+}
+
+function snapshotLeadOf(row: SnapshotRow): SnapshotLead {
+  return {
+    ...row,
+    scoredAt: toDateOrNull(row.scoredAt)?.toISOString() ?? null,
+    lastActivityAt: toDate(row.lastActivityAt).toISOString(),
+    messageSeq: Number(row.messageSeq),
+  }
+}

@@ -1,0 +1,113 @@
+/** Is it alive, is it ready, and what scores: for load balancers, operators and the dashboard. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { Guard } from './auth.ts'
+import { problemResponses } from './problem.ts'
+
+export interface HealthCheck {
+  ok: boolean
+  /** Numbers and words for operators; served to everybody, so never a secret or an address. */
+  details?: Record<string, string | number | boolean | null>
+}
+
+export interface HealthReport {
+  /** False: send no traffic here. */
+  ready: boolean
+  checks: Record<string, HealthCheck>
+}
+
+export interface HealthDeps {
+  guard: Guard
+  health(): Promise<HealthReport>
+  /** `rules-v1` or the model that scores. */
+  scorerName: string
+  version: string
+}
+
+/** Below the usual time limit of a probe; a database that hangs must not make it hang. */
+const HEALTH_TIMEOUT_MS = 3000
+const RULES_SCORER = 'rules-v1'
+
+const liveSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Liveness' })
+const readySchema = z
+  .strictObject({
+    status: z.enum(['ready', 'not_ready']),
+    checks: z.record(
+      z.string(),
+      z.strictObject({
+        ok: z.boolean(),
+        details: z
+          .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+          .optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Readiness' })
+const statusSchema = z
+  .strictObject({
+    scorer: z.string().meta({ description: 'The model that scores, or `rules-v1`' }),
+    rulesOnly: z.boolean().meta({ description: 'No model is configured: built-in rules score' }),
+    version: z.string(),
+  })
+  .meta({ id: 'Status' })
+const tags = ['Health']
+
+export const healthRoutes: FastifyPluginAsyncZod<{ deps: HealthDeps }> = async (app, { deps }) => {
+  app.route({
+    method: 'GET',
+    url: '/health/live',
+    logLevel: 'warn',
+    schema: {
+      tags,
+      security: [],
+      summary: 'The process runs; depends on nothing else',
+      response: { 200: liveSchema },
+    },
+    handler: async () => ({ status: 'ok' as const }),
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/health/ready',
+    logLevel: 'warn',
+    schema: {
+      tags,
+      security: [],
+      summary: 'Whether to send traffic here, and what was checked',
+      response: { 200: readySchema, 503: readySchema },
+    },
+    handler: async (request, reply) => {
+      reply.header('cache-control', 'no-store')
+      const report = await withinLimit(deps.health()).catch((error: unknown) => {
+        request.log.warn({ err: error }, 'health report failed')
+        return { ready: false, checks: { report: { ok: false } } }
+      })
+      const { ready, checks } = report
+      const status = ready ? ('ready' as const) : ('not_ready' as const)
+      return reply.code(ready ? 200 : 503).send({ status, checks })
+    },
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/status',
+    onRequest: deps.guard.requireRole('viewer'),
+    schema: {
+      tags,
+      summary: 'What scores leads here, and which version runs',
+      response: { 200: statusSchema, ...problemResponses('unauthorized', 'forbidden') },
+    },
+    handler: async () => {
+      const { scorerName, version } = deps
+      return { scorer: scorerName, rulesOnly: scorerName === RULES_SCORER, version }
+    },
+  })
+}
+
+async function withinLimit(report: Promise<HealthReport>): Promise<HealthReport> {
+  const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS)
+  const limit = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
+  return Promise.race([report, limit])
+}

@@ -1,0 +1,161 @@
+/**
+ * The HTTP server with everything it speaks. It never listens: who builds it decides where, and
+ * tests call it without a socket.
+ */
+import { randomUUID } from 'node:crypto'
+import fastifyHelmet from '@fastify/helmet'
+import fastifyWebsocket from '@fastify/websocket'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, type RouteOptions } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { Log } from '../log.ts'
+import { type Authenticator, openGuard } from './auth.ts'
+import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
+import { type DashboardDeps, dashboardRoutes } from './dashboard.ts'
+import { registerDocs } from './docs.ts'
+import { errorHandler, notFoundHandler } from './error-handler.ts'
+import { type FeedDeps, feedRoutes } from './feed.ts'
+import { type HealthDeps, healthRoutes } from './health.ts'
+import { type LeadActionsDeps, leadActionsRoutes } from './lead-actions.ts'
+import { type LeadsDeps, leadsRoutes } from './leads.ts'
+import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
+import { type SettingsDeps, settingsRoutes } from './settings.ts'
+import { type TokensDeps, tokensRoutes } from './tokens.ts'
+import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
+import { type WorkspacesDeps, workspacesRoutes } from './workspaces.ts'
+
+type ResourceDeps = WorkspacesDeps &
+  SettingsDeps &
+  ConnectionsDeps &
+  LeadsDeps &
+  LeadActionsDeps &
+  TokensDeps &
+  RejectedDeps &
+  HealthDeps &
+  DashboardDeps
+
+export interface ServerDeps extends Omit<ResourceDeps, 'guard' | 'auth' | 'log'> {
+  log: Log
+  auth: Authenticator
+  webhooks: WebhookDeps
+  feed: FeedDeps
+}
+
+const BODY_BYTES_MAX = 256 * 1024
+/** A whole request, headers and body, must have arrived by then. */
+const REQUEST_TIMEOUT_MS = 15_000
+/** Longer than the 60 s after which common proxies drop an idle connection to us. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+/** A silent socket; above the 240 s that a job drain may take before its first byte. */
+const CONNECTION_TIMEOUT_MS = 300_000
+/** Feed clients send small subscriptions only. */
+const WEBSOCKET_PAYLOAD_BYTES_MAX = 8 * 1024
+/** Without it, one client that never answers the close frame holds shutdown for 30 s. */
+const WEBSOCKET_CLOSE_TIMEOUT_MS = 1000
+const FEED_PROTOCOL = 'leadpulse.feed.v1'
+
+/** `onRoute` hears of every route, for those who check that none is forgotten. */
+export async function buildServer(
+  deps: ServerDeps,
+  onRoute?: (route: RouteOptions) => void,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: deps.log as FastifyBaseLogger,
+    // Its lines hold URLs, and those of webhooks are secret; `logRequests` has its own.
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    forceCloseConnections: true,
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    frameworkErrors: errorHandler(deps.log),
+  })
+  if (onRoute) app.addHook('onRoute', onRoute)
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setErrorHandler(errorHandler(deps.log))
+  app.setNotFoundHandler(notFoundHandler)
+  logRequests(app, deps.log)
+  readJson(app)
+  await app.register(fastifyHelmet, helmetOptions(deps.config.publicUrl))
+  await app.register(fastifyWebsocket, {
+    options: {
+      maxPayload: WEBSOCKET_PAYLOAD_BYTES_MAX,
+      closeTimeout: WEBSOCKET_CLOSE_TIMEOUT_MS,
+      perMessageDeflate: false,
+      // Never echo the ticket that a browser sends as a second sub-protocol.
+      handleProtocols: (offered) => (offered.has(FEED_PROTOCOL) ? FEED_PROTOCOL : false),
+    },
+  })
+  await registerDocs(app, deps.version)
+  await registerRoutes(app, deps)
+  await app.ready()
+  return app
+}
+
+async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<void> {
+  const shared = { ...deps, guard: openGuard(deps.auth) }
+  await app.register(workspacesRoutes, { deps: shared })
+  await app.register(settingsRoutes, { deps: shared })
+  await app.register(connectionsRoutes, { deps: shared })
+  await app.register(leadsRoutes, { deps: shared })
+  await app.register(leadActionsRoutes, { deps: shared })
+  await app.register(tokensRoutes, { deps: shared })
+  await app.register(rejectedRoutes, { deps: shared })
+  await app.register(healthRoutes, { deps: shared })
+  await app.register(webhookRoutes, { deps: deps.webhooks })
+  await app.register(feedRoutes, { deps: deps.feed })
+  await app.register(dashboardRoutes, { deps: shared })
+}
+
+/** One line per request, by route pattern. Webhooks, probes and files only at debug. */
+function logRequests(app: FastifyInstance, log: Log): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url
+    const level = route?.startsWith('/api/') ? 'info' : 'debug'
+    log[level](
+      {
+        requestId: request.id,
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+      },
+      'request',
+    )
+  })
+}
+
+/** JSON only; a body that is announced but empty counts as none, as many clients send it. */
+function readJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else void parse(request, body as string, done)
+  })
+}
+
+function helmetOptions(publicUrl: string) {
+  const { protocol, host } = new URL(publicUrl)
+  const secure = protocol === 'https:'
+  return {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: [`'self'`],
+        // Older browsers do not count the WebSocket of the same origin as 'self'.
+        connectSrc: [`'self'`, `${secure ? 'wss' : 'ws'}://${host}`],
+        imgSrc: [`'self'`, 'data:'],
+        objectSrc: [`'none'`],
+        baseUri: [`'none'`],
+        formAction: [`'self'`],
+        frameAncestors: [`'none'`],
+      },
+    },
+    strictTransportSecurity: secure ? { maxAge: 31_536_000 } : (false as const),
+    xFrameOptions: { action: 'deny' as const },
+  }
+}

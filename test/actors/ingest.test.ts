@@ -1,0 +1,126 @@
+import * as assert from 'uvu/assert'
+import { type ChannelIngest, channelIngest, type IngestOptions } from '../../src/actors/ingest.ts'
+import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
+import type { Database } from '../../src/database.ts'
+import type { Tx } from '../../src/domain/sql.ts'
+import { testDatabase } from '../support/database.ts'
+import { makeWorkspace, offeredEvent } from '../support/events.ts'
+import { suite } from '../support/suite.ts'
+
+const test = suite('ingest actor')
+let database: Database
+let workspace: string
+let system: ActorSystem
+let groups: number[] = []
+
+test.before(async () => {
+  database = await testDatabase()
+  workspace = (await makeWorkspace(database)).id
+})
+test.before.each(() => {
+  groups = []
+  system = actorSystem({ onCrash: () => {} })
+})
+test.after.each(() => system.stop())
+test.after(() => database.close())
+
+function ingest(overrides: Partial<IngestOptions> = {}): ChannelIngest {
+  return channelIngest('email', {
+    system,
+    store: database,
+    enqueue: async (_tx, messages) => void groups.push(messages.length),
+    onCommitted: () => {},
+    onError: () => {},
+    ...overrides,
+  })
+}
+const messageCount = async () =>
+  Number((await database.query<{ n: unknown }>('select count(*) as n from message'))[0]?.n)
+
+test('an offer is settled as stored only when the message can be read', async () => {
+  const before = await messageCount()
+  const result = await ingest().offer([offeredEvent(workspace)])
+  assert.is(result?.outcome, 'stored')
+  assert.is(await messageCount(), before + 1)
+})
+
+test('a burst shares commits: a lone offer goes at once, the rest in groups', async () => {
+  const actor = ingest()
+  const offers = Array.from({ length: 300 }, () => actor.offer([offeredEvent(workspace)]))
+  const results = await Promise.all(offers)
+  assert.ok(results.every((result) => result?.outcome === 'stored'))
+  assert.is(
+    groups.reduce((sum, n) => sum + n, 0),
+    300,
+  )
+  assert.ok(groups.length < 20, `${groups.length} commits for 300 offers`)
+})
+
+test('a row the database refuses fails alone', async () => {
+  const actor = ingest()
+  const good = () => offeredEvent(workspace)
+  // A UUID that is none gets past the types only, and fails the statement of its whole group.
+  const bad = { ...offeredEvent(workspace), connectionId: 'not a uuid' }
+  const offers = [good(), good(), good(), bad, good(), good()].map((each) => actor.offer([each]))
+  const outcomes = (await Promise.all(offers)).map((result) => result?.outcome)
+  assert.equal(outcomes, ['stored', 'stored', 'stored', 'unstorable', 'stored', 'stored'])
+})
+
+test('a database that is away: unavailable, and nothing stored', async () => {
+  const away = Object.assign(new Error('gone'), { code: 'ECONNREFUSED' })
+  const before = await messageCount()
+  const actor = ingest({
+    store: { ...database, transaction: () => Promise.reject(away) },
+  })
+  assert.equal(await actor.offer([offeredEvent(workspace)]), { outcome: 'unavailable' })
+  assert.is(await messageCount(), before)
+})
+
+test('a group that met an erased lead is run again', async () => {
+  const event = offeredEvent(workspace, { lead: { email: 'erased@x.example' } })
+  await ingest().offer([event])
+  let interfered = false
+  const actor = ingest({
+    store: {
+      ...database,
+      transaction: (work) =>
+        database.transaction((tx) =>
+          work({
+            ...tx,
+            async query<Row>(text: string, params?: unknown[]) {
+              const rows = await tx.query<Row>(text, params)
+              if (text.includes('for no key update') && !interfered) {
+                interfered = true
+                return []
+              }
+              return rows
+            },
+          } as Tx),
+        ),
+    },
+  })
+  const again = offeredEvent(workspace, { lead: { email: 'erased@x.example' } })
+  assert.is((await actor.offer([again]))?.outcome, 'stored')
+  assert.ok(interfered)
+})
+
+test('when it ends, what is open is unavailable and everybody is told', async () => {
+  const actor = ingest({ store: { ...database, transaction: () => new Promise(() => {}) } })
+  const offers = [1, 2, 3].map(() => actor.offer([offeredEvent(workspace)]))
+  const drained = actor.drained()
+  await new Promise((resolve) => setImmediate(resolve))
+  actor.stop()
+  assert.equal(await Promise.all(offers), Array(3).fill({ outcome: 'unavailable' }))
+  await drained
+  assert.equal(await actor.offer([offeredEvent(workspace)]), { outcome: 'unavailable' })
+})
+
+test('beyond its bound it refuses at once', () => {
+  const actor = ingest({ store: { ...database, transaction: () => new Promise(() => {}) } })
+  let taken = 0
+  while (actor.offer([offeredEvent(workspace)]) !== null) taken += 1
+  assert.is(taken, 4000)
+  assert.is(actor.meters().open, 4000)
+})
+
+test.run()
