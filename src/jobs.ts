@@ -65,6 +65,8 @@ export interface Jobs {
   touch(jobs: ClaimedJob[]): Promise<ClaimedJob[]>
   /** Embedded database only: what a killed process held is due again at once. */
   reclaimOrphans(): Promise<number>
+  /** Removes every job that names the lead, whatever its state. */
+  forgetLead(tx: Tx, lead: { leadId: string }): Promise<void>
   counts(): Promise<{ queue: string; state: string; count: number; oldestSeconds: number }[]>
 }
 
@@ -156,6 +158,9 @@ export function openJobs(database: Database, log: Log): Jobs {
         [held.map(({ id }) => id)],
       )
       return held.length
+    },
+    async forgetLead(tx, { leadId }) {
+      await tx.query(`delete from pgboss.job where data ->> 'leadId' = $1`, [leadId])
     },
     counts: () => database.query(countsSql),
   }

@@ -3,6 +3,7 @@
  * built here and only here; run it to start the service.
  */
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startApp } from './actors/app.ts'
 import { openaiScorer } from './clients/openai.ts'
@@ -64,13 +65,21 @@ async function main(): Promise<void> {
   const server = await buildServer({
     store: database,
     log,
-    publicUrl,
+    version: packageVersion(),
+    // A getter: with PORT=0 the URL is known only once the port is open.
+    config: {
+      ...config,
+      get publicUrl() {
+        return publicUrl()
+      },
+    },
     auth,
     sealing,
-    scorer: { name: scorer.name, rulesOnly: config.openai === null },
+    scorerName: scorer.name,
     webDist: join(import.meta.dirname, '../web/dist'),
     scoreSoon: app.scoreSoon,
-    forgetConnections: connections.forget,
+    forgetConnection: connections.forget,
+    forgetJobs: jobs.forgetLead,
     forgetToken: (actor) => app.feed.closeOf(actor),
     replay: replayer({ store: database, intake: app.intake, publicUrl }),
     health: () => healthOf({ database, app, isOpen: () => open }),
@@ -134,6 +143,11 @@ function openScorer({ openai }: Config, log: Log) {
     random: () => randomBytes(16).toString('hex'),
     log: ({ level, ...event }) => log[level](event, event.event),
   })
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }
 
 /** What a person on this machine can open; a wildcard address is no address to visit. */

@@ -28,9 +28,10 @@ export interface ConnectionsDeps {
   store: Store
   guard: Guard
   sealing: Pick<Sealing, 'seal'>
-  config: { publicUrl: string }
+  /** Base of webhook URLs as senders know it. */
+  publicUrl(): string
   /** The webhook front door forgets what it knows of these token hashes. */
-  forgetConnection(tokenHashes: string[]): void
+  forgetConnections(tokenHashes: string[]): void
 }
 
 const createSchema = z
@@ -77,7 +78,7 @@ export const connectionsRoutes: FastifyPluginAsyncZod<{ deps: ConnectionsDeps }>
 
 type App = Parameters<typeof connectionsRoutes>[0]
 
-function addCreate(app: App, { store, guard, sealing, config }: ConnectionsDeps): void {
+function addCreate(app: App, { store, guard, sealing, publicUrl }: ConnectionsDeps): void {
   app.route({
     method: 'POST',
     url: '/api/v1/connections',
@@ -113,7 +114,7 @@ function addCreate(app: App, { store, guard, sealing, config }: ConnectionsDeps)
         await audit(tx, who, { action: 'connection.create', targetId: id, detail })
         return connection
       })
-      return reply.code(201).send({ ...made, webhookUrl: webhookUrl(config.publicUrl, made) })
+      return reply.code(201).send({ ...made, webhookUrl: webhookUrl(publicUrl(), made) })
     },
   })
 }
@@ -138,7 +139,7 @@ function checkedSignature(provider: Provider, signature: unknown): NonNullable<u
 }
 
 function addRotate(app: App, deps: ConnectionsDeps): void {
-  const { store, guard, config } = deps
+  const { store, guard, publicUrl } = deps
   app.route({
     method: 'POST',
     url: '/api/v1/connections/:id/rotate',
@@ -164,11 +165,11 @@ function addRotate(app: App, deps: ConnectionsDeps): void {
         return rotation
       })
       if (!rotated) throw new Problem('not-found')
-      deps.forgetConnection(rotated.staleHashes)
+      deps.forgetConnections(rotated.staleHashes)
       const { token, previousTokenExpiresAt } = rotated
       return {
         id,
-        webhookUrl: webhookUrl(config.publicUrl, rotated),
+        webhookUrl: webhookUrl(publicUrl(), rotated),
         token,
         previousTokenExpiresAt,
       }
@@ -203,7 +204,7 @@ function addDelete(app: App, deps: ConnectionsDeps): void {
         return ended
       })
       if (!hashes) throw new Problem('not-found')
-      deps.forgetConnection(hashes)
+      deps.forgetConnections(hashes)
       return reply.code(204).send()
     },
   })

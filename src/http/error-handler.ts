@@ -1,7 +1,7 @@
 /** Turns whatever a route throws into a problem: its own words for a client's fault, none for ours. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { codeOf } from '../database.ts'
+import { codeOf } from '../domain/sql.ts'
 import type { Log } from '../log.ts'
 import {
   type FieldError,

@@ -7,6 +7,7 @@ import fastifyHelmet from '@fastify/helmet'
 import fastifyWebsocket from '@fastify/websocket'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, type RouteOptions } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { ServerOptions } from 'ws'
 import type { Log } from '../log.ts'
 import { type Authenticator, openGuard } from './auth.ts'
 import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
@@ -53,6 +54,15 @@ const WEBSOCKET_PAYLOAD_BYTES_MAX = 8 * 1024
 const WEBSOCKET_CLOSE_TIMEOUT_MS = 1000
 const FEED_PROTOCOL = 'leadpulse.feed.v1'
 
+/** `closeTimeout` is in ws 8.23, not yet in its types. */
+const websocketOptions: ServerOptions & { closeTimeout: number } = {
+  maxPayload: WEBSOCKET_PAYLOAD_BYTES_MAX,
+  closeTimeout: WEBSOCKET_CLOSE_TIMEOUT_MS,
+  perMessageDeflate: false,
+  // Never echo the ticket that a browser sends as a second sub-protocol.
+  handleProtocols: (offered) => (offered.has(FEED_PROTOCOL) ? FEED_PROTOCOL : false),
+}
+
 /** `onRoute` hears of every route, for those who check that none is forgotten. */
 export async function buildServer(
   deps: ServerDeps,
@@ -79,16 +89,8 @@ export async function buildServer(
   app.setNotFoundHandler(notFoundHandler)
   logRequests(app, deps.log)
   readJson(app)
-  await app.register(fastifyHelmet, helmetOptions(deps.config.publicUrl))
-  await app.register(fastifyWebsocket, {
-    options: {
-      maxPayload: WEBSOCKET_PAYLOAD_BYTES_MAX,
-      closeTimeout: WEBSOCKET_CLOSE_TIMEOUT_MS,
-      perMessageDeflate: false,
-      // Never echo the ticket that a browser sends as a second sub-protocol.
-      handleProtocols: (offered) => (offered.has(FEED_PROTOCOL) ? FEED_PROTOCOL : false),
-    },
-  })
+  await app.register(fastifyHelmet, helmetOptions(deps.publicUrl))
+  await app.register(fastifyWebsocket, { options: websocketOptions })
   await registerDocs(app, deps.version)
   await registerRoutes(app, deps)
   await app.ready()
@@ -138,16 +140,16 @@ function readJson(app: FastifyInstance): void {
   })
 }
 
-function helmetOptions(publicUrl: string) {
-  const { protocol, host } = new URL(publicUrl)
-  const secure = protocol === 'https:'
+function helmetOptions(publicUrl: () => string) {
+  const secure = publicUrl().startsWith('https:')
   return {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: [`'self'`],
         // Older browsers do not count the WebSocket of the same origin as 'self'.
-        connectSrc: [`'self'`, `${secure ? 'wss' : 'ws'}://${host}`],
+        // Asked each time: the port may be known only after listening.
+        connectSrc: [`'self'`, () => new URL(publicUrl()).origin.replace(/^http/, 'ws')],
         imgSrc: [`'self'`, 'data:'],
         objectSrc: [`'none'`],
         baseUri: [`'none'`],

@@ -18,7 +18,8 @@ import { Problem, problemResponses } from './problem.ts'
 export interface SettingsDeps {
   store: Store
   guard: Guard
-  config: { scoringQuietMs: number; scoringMaxWaitMs: number }
+  /** The instance's SCORING_QUIET_MS and SCORING_MAX_WAIT_MS. */
+  window: WindowDefaults
 }
 
 const QUIET_MS_MAX = 600_000
@@ -82,8 +83,7 @@ export const settingsRoutes: FastifyPluginAsyncZod<{ deps: SettingsDeps }> = asy
   app,
   { deps },
 ) => {
-  const { store, guard, config } = deps
-  const defaults = { quietMs: config.scoringQuietMs, maxWaitMs: config.scoringMaxWaitMs }
+  const { store, guard, window: defaults } = deps
 
   app.route({
     method: 'GET',

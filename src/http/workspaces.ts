@@ -13,7 +13,8 @@ import { problemResponses } from './problem.ts'
 export interface WorkspacesDeps {
   store: Store
   guard: Guard
-  config: { publicUrl: string }
+  /** Base of webhook URLs as senders know it. */
+  publicUrl(): string
 }
 
 const workspaceSchema = z
@@ -36,7 +37,7 @@ export const workspacesRoutes: FastifyPluginAsyncZod<{ deps: WorkspacesDeps }> =
   app,
   { deps },
 ) => {
-  const { store, guard, config } = deps
+  const { store, guard, publicUrl } = deps
 
   app.route({
     method: 'POST',
@@ -62,7 +63,7 @@ export const workspacesRoutes: FastifyPluginAsyncZod<{ deps: WorkspacesDeps }> =
       })
       const connections = made.connections.map((connection) => ({
         ...connection,
-        webhookUrl: webhookUrl(config.publicUrl, connection),
+        webhookUrl: webhookUrl(publicUrl(), connection),
       }))
       return reply.code(201).send({ ...made, connections })
     },

@@ -8,8 +8,8 @@ type Score = 1 | 2 | 3 | 4
 
 export interface Step {
   by: 'us' | 'lead'
-  /** `says` a text · the others happen in the way of the lead's provider. */
-  kind: 'says' | 'out_of_office' | 'opt_out' | 'bounce'
+  /** `says` a text · `asks_to_stop` with a text · the others happen in the provider's own way. */
+  kind: 'says' | 'asks_to_stop' | 'out_of_office' | 'opt_out' | 'bounce'
   /** May hold {first} {company} {seats} {day}. */
   text: string
   /** Before this step: `soon` makes it part of a burst. */
@@ -181,7 +181,7 @@ export const scripts: readonly Script[] = [
     subject,
     ends: true,
     score: score(1, 1, 1),
-    steps: [opener, says('Please remove me from your list.')],
+    steps: [opener, does('asks_to_stop', 'Please remove me from your list.')],
   },
   {
     name: 'bounces',
@@ -197,7 +197,11 @@ export const scripts: readonly Script[] = [
 export const followUps: readonly (readonly Step[])[] = [
   [says('One more question: does it also cover contractors?')],
   [says('My colleague from the depot would like to join.'), adds('Is that fine?')],
-  [says('How long does the rollout take?'), adds('We have three sites.'), adds('All in one state.')],
+  [
+    says('How long does the rollout take?'),
+    adds('We have three sites.'),
+    adds('All in one state.'),
+  ],
   [us('Did you have a chance to look at it, {first}?')],
   [says('Got it, thank you.')],
   [us('Shall I send our security sheet?'), says('Yes please.')],

@@ -1,5 +1,14 @@
 /** EmailBison: an envelope of event and data; one reply comes as up to two events. */
-import { asHtml, type Facts, type Format, fullName, own, ownRfcId, rfcId, withQuote } from './format.ts'
+import {
+  asHtml,
+  type Facts,
+  type Format,
+  fullName,
+  own,
+  ownRfcId,
+  rfcId,
+  withQuote,
+} from './format.ts'
 
 export const emailbison: Format = {
   name: 'emailbison',

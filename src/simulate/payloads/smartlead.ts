@@ -1,5 +1,14 @@
 /** SmartLead: flat events in the perspective of the campaign's mail; even a reply is "from" us. */
-import { asHtml, type Facts, type Format, fullName, own, ownRfcId, rfcId, withQuote } from './format.ts'
+import {
+  asHtml,
+  type Facts,
+  type Format,
+  fullName,
+  own,
+  ownRfcId,
+  rfcId,
+  withQuote,
+} from './format.ts'
 
 export const smartlead: Format = {
   name: 'smartlead',

@@ -1,0 +1,63 @@
+/** What readiness looks at: the database, the intake, every actor and the oldest unscored lead. */
+import type { App } from '../actors/app.ts'
+import type { Database } from '../database.ts'
+import type { HealthReport } from './health.ts'
+
+export async function healthOf(parts: {
+  database: Database
+  app: App
+  isOpen(): boolean
+}): Promise<HealthReport> {
+  const { database, app } = parts
+  const oldest = await oldestUnscored(database)
+  const { actors, openOffers, jobs, gate } = app.meters()
+  const down = actors.filter(({ status }) => status === 'down').map(({ name }) => name)
+  const checks: HealthReport['checks'] = {
+    intake: { ok: parts.isOpen(), details: { openOffers } },
+    database: { ok: oldest !== null, details: { storage: database.kind } },
+    actors: {
+      ok: down.length === 0,
+      details: {
+        alive: actors.length,
+        down: down.join(', ') || null,
+        mailboxDepth: sum(actors.map(({ depth }) => depth)),
+        restarts: sum(actors.map(({ restarts }) => restarts)),
+        deadLetters: sum(actors.map(({ deadLetters }) => deadLetters)),
+      },
+    },
+    scoring: {
+      ok: true,
+      details: {
+        oldestUnscoredSeconds: oldest?.seconds ?? null,
+        parkedLeads: oldest?.parked ?? null,
+        gateHeld: gate.held,
+        gateWaiting: gate.waiting,
+        postProcessing: jobs?.postProcessing ?? null,
+        ...jobs?.scoring,
+      },
+    },
+  }
+  // A channel that is down is shown and retried; the others go on, so traffic still belongs here.
+  const ready = parts.isOpen() && oldest !== null
+  return { ready, checks }
+}
+
+const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0)
+
+/** Null: the database does not answer. */
+async function oldestUnscored(
+  database: Database,
+): Promise<{ seconds: number | null; parked: number } | null> {
+  try {
+    const [row] = await database.query<{ seconds: number | string | null; parked: unknown }>(
+      `select extract(epoch from now() - min(last_inbound_at) filter (where parked_at is null))
+           as seconds,
+         count(*) filter (where parked_at is not null) as parked
+       from lead where message_seq > scored_seq`,
+    )
+    const seconds = row?.seconds == null ? null : Math.round(Number(row.seconds))
+    return { seconds, parked: Number(row?.parked) }
+  } catch {
+    return null
+  }
+}
