@@ -3,41 +3,8 @@
  * and snapshots of its leads. Guarantees: a page and its position come from one snapshot, so every
  * event up to the page's `to` is either in it, was erased with its lead, or is older than `oldest`.
  */
-import type { Channel } from './channels/inbound-event.ts'
-import type { SentimentTag } from './sentiment-tag.ts'
+import type { FeedPosition, ScoreEvent, SnapshotLead } from './feed-protocol.ts'
 import { type Sql, type Store, toDate, toDateOrNull } from './sql.ts'
-
-/** A place in a workspace's feed. Numbers of different epochs have nothing to do with each other. */
-export interface FeedPosition {
-  epoch: string
-  seq: number
-}
-
-/** The state of one lead after one score; a later event of the lead replaces it entirely. */
-export interface ScoreEvent {
-  seq: number
-  leadId: string
-  leadName: string
-  channel: Channel | null
-  /** Null scores: the lead went back to unscored. */
-  fitScore: number | null
-  intentScore: number | null
-  overallScore: number | null
-  previousOverallScore: number | null
-  scoreReasoning: string | null
-  sentimentTag: SentimentTag
-  /** ISO 8601 with Z. */
-  scoredAt: string
-  model: string
-  /** message_seq of the lead that the score covers. */
-  messageSeq: number
-}
-
-export interface FeedFilter {
-  leadId?: string | undefined
-  minOverall?: number | undefined
-  channel?: Channel | undefined
-}
 
 export interface FeedPage {
   epoch: string
@@ -49,25 +16,6 @@ export interface FeedPage {
   from: number
   to: number
   events: ScoreEvent[]
-}
-
-export interface SnapshotLead {
-  id: string
-  name: string
-  company: string | null
-  title: string | null
-  channel: Channel | null
-  sentimentTag: SentimentTag
-  fitScore: number | null
-  intentScore: number | null
-  overallScore: number | null
-  scoreReasoning: string | null
-  scoredAt: string | null
-  scoredBy: string | null
-  disqualifiedReason: string | null
-  lastActivityAt: string
-  /** message_seq that the scores cover: an event of the lead with a lower one is older news. */
-  messageSeq: number
 }
 
 export interface Snapshot {
@@ -148,26 +96,6 @@ export async function livingTokens(sql: Sql, tokenIds: string[]): Promise<Set<st
     [tokenIds],
   )
   return new Set(rows.map(({ id }) => id))
-}
-
-export function matches(event: ScoreEvent, filter: FeedFilter): boolean {
-  const { leadId, minOverall, channel } = filter
-  return (
-    (leadId === undefined || event.leadId === leadId) &&
-    (channel === undefined || event.channel === channel) &&
-    (minOverall === undefined || (event.overallScore !== null && event.overallScore >= minOverall))
-  )
-}
-
-/** Why a client cannot go on from where it was; null: it can. */
-export type ResetReason = 'epoch' | 'ahead' | 'retention'
-export function resetReason(
-  since: FeedPosition,
-  now: { epoch: string; head: number; oldest: number },
-): ResetReason | null {
-  if (since.epoch !== now.epoch) return 'epoch'
-  if (since.seq > now.head) return 'ahead'
-  return since.seq + 1 < now.oldest ? 'retention' : null
 }
 
 interface PositionRow {

@@ -1,7 +1,6 @@
 /** Rejected deliveries: what was authentic but not understood, and sending it through again. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { IntakeAnswer } from '../actors/intake.ts'
 import { audit } from '../domain/audit.ts'
 import { channels, providerNames } from '../domain/channels/inbound-event.ts'
 import { listRejected, noteReplay, rejectedStates } from '../domain/rejected-deliveries.ts'
@@ -11,11 +10,19 @@ import { id, idParams, oneOf, time } from './fields.ts'
 import { pageAnswer, pageFields, pageRequest, pageSchema, timeKeySchema } from './pagination.ts'
 import { Problem, problemResponses } from './problem.ts'
 
+/** What became of a delivery that was parsed and offered again. */
+export type ReplayResult =
+  | { status: 'accepted' | 'duplicate'; messageId: string }
+  | { status: 'ignored'; reason: string }
+  | { status: 'rejected'; reason: string; field?: string | undefined }
+  /** The ingest takes nothing for the moment; nothing is noted. */
+  | { status: 'unavailable' }
+
 export interface RejectedDeps {
   store: Store
   guard: Guard
   /** Parses the kept body with today's code and offers it to the ingest; null: unknown delivery. */
-  replay(what: { workspaceId: string; rejectedId: string }): Promise<IntakeAnswer | null>
+  replay(what: { workspaceId: string; rejectedId: string }): Promise<ReplayResult | null>
 }
 
 const rejectedSchema = z
@@ -101,30 +108,14 @@ export const rejectedRoutes: FastifyPluginAsyncZod<{ deps: RejectedDeps }> = asy
       if (result.status === 'unavailable') {
         throw new Problem('unavailable', { headers: { 'retry-after': RETRY_AFTER_SECONDS } })
       }
-      const answer = answerOf(result)
-      const { status } = answer
+      const { status } = result
       await store.transaction(async (tx) => {
-        const note = answer.reason ? `${status}: ${answer.reason}` : status
+        const note = 'reason' in result ? `${status}: ${result.reason}` : status
         await noteReplay(tx, { ...what, result: note })
         const detail = { status }
         await audit(tx, who, { action: 'rejected.replay', targetId: what.rejectedId, detail })
       })
-      return answer
+      return result
     },
   })
-}
-
-type Answer = z.output<typeof replaySchema>
-
-function answerOf(result: Exclude<IntakeAnswer, { status: 'unavailable' }>): Answer {
-  switch (result.status) {
-    case 'rejected': {
-      const { status, reason, field } = result
-      return { status, reason, ...(field !== null && { field }) }
-    }
-    case 'malformed':
-      return { status: 'rejected', reason: result.reason }
-    default:
-      return result
-  }
 }

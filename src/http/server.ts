@@ -55,7 +55,7 @@ const WEBSOCKET_CLOSE_TIMEOUT_MS = 1000
 const FEED_PROTOCOL = 'leadpulse.feed.v1'
 
 /** `closeTimeout` is in ws 8.23, not yet in its types. */
-const websocketOptions: ServerOptions & { closeTimeout: number } = {
+const websocketOptions: Omit<ServerOptions, 'path' | 'WebSocket'> & { closeTimeout: number } = {
   maxPayload: WEBSOCKET_PAYLOAD_BYTES_MAX,
   closeTimeout: WEBSOCKET_CLOSE_TIMEOUT_MS,
   perMessageDeflate: false,

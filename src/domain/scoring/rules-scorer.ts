@@ -1,5 +1,5 @@
 /**
- * The offline scorer `rules-v1`: scores by the documented signals of `docs/scoring-rules-v1.md`,
+ * The offline scorer `rules-v1`: scores by the documented signals of the README section "Scoring without a model",
  * without a model. It is the default without an API key and the baseline that models are measured
  * against. Deterministic; it reads a conversation's words, not its sense.
  */

@@ -1,5 +1,5 @@
 /**
- * All signals of rules-v1 and their description for people: `docs/scoring-rules-v1.md` holds this
+ * All signals of rules-v1 and their description for people: the README section "Scoring without a model" holds this
  * very table, and a test compares the two.
  */
 import { fitSignals } from './rules-fit-signals.ts'

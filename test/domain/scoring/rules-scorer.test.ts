@@ -93,7 +93,7 @@ for (const [index, signal] of signals.entries()) {
 }
 
 rules('has the table of its documentation generated from its signals', () => {
-  const page = readFileSync(new URL('../../../docs/scoring-rules-v1.md', import.meta.url), 'utf8')
+  const page = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
   const [, table] = /<!-- signals -->\n([\s\S]*?)\n<!-- \/signals -->/.exec(page) ?? []
   assert.is(table, describeSignals())
 })

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+/** The command line: names the subcommands, runs one, and ends every expected error in one line. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { ConfigError, readConfig } from './config.ts'
+import { simulateCommand, tokenOf } from './simulate/options.ts'
+import { simulate } from './simulate/run.ts'
+import { SimulateError } from './simulate/simulate-error.ts'
+
+async function main(): Promise<void> {
+  const config = readConfig()
+  const program = new Command('leadpulse')
+    .description('Leadpulse scores sales leads live. `npm start` runs the service.')
+    .version(version())
+    .showHelpAfterError(false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  leadpulse simulate\n  leadpulse simulate --rate 50 --seconds 60\n  leadpulse simulate --help',
+    )
+  program.addCommand(
+    simulateCommand(config, async (options) => {
+      const token = tokenOf(options, config)
+      const isGood = await simulate(options, { token, output: process.stdout })
+      if (!isGood) process.exitCode = 1
+    }),
+  )
+  await program.parseAsync()
+}
+
+function version(): string {
+  const path = join(import.meta.dirname, '../package.json')
+  const { version: found } = JSON.parse(readFileSync(path, 'utf8')) as { version: string }
+  return found
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof SimulateError || error instanceof ConfigError)) throw error
+  process.stderr.write(`error: ${error.message}\n`)
+  process.exitCode = 1
+}

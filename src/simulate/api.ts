@@ -1,0 +1,94 @@
+/** A small client of the public API: what the simulation asks of it, and errors in one line. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { SimulateError } from './simulate-error.ts'
+
+const TIME_LIMIT_MS = 15_000
+/** A busy service says 429 or 503; it is asked again this often. */
+const ATTEMPTS_MAX = 5
+const RETRY_MS = 1000
+/** 200 rows each: no lead of a simulation has more. */
+const PAGES_MAX = 50
+
+export interface Api {
+  get<T>(path: string, schema: z.ZodType<T>): Promise<T>
+  post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T>
+  /** All pages of a list; `path` without limit and cursor. */
+  list<T>(path: string, item: z.ZodType<T>): Promise<T[]>
+}
+
+export function createApi({ url, token }: { url: string; token: string }): Api {
+  async function ask(path: string, init: RequestInit): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await answered(url, path, init)
+      if (response.ok) return response.json().catch(() => null)
+      await response.body?.cancel()
+      const isBusy = response.status === 429 || response.status === 503
+      if (isBusy && attempt < ATTEMPTS_MAX) await sleep(RETRY_MS * attempt)
+      else throw refusal(url, path, response.status)
+    }
+  }
+
+  async function typed<T>(path: string, init: RequestInit, schema: z.ZodType<T>): Promise<T> {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const parsed = schema.safeParse(await ask(path, { ...init, headers }))
+    if (parsed.success) return parsed.data
+    throw new SimulateError(`${url}${path} does not answer like this version of Leadpulse`)
+  }
+
+  const get: Api['get'] = (path, schema) => typed(path, {}, schema)
+  return {
+    get,
+    post: (path, body, schema) =>
+      typed(path, { method: 'POST', body: JSON.stringify(body) }, schema),
+    async list(path, item) {
+      const page = z.object({ items: z.array(item), nextCursor: z.string().nullish() })
+      const items = []
+      let cursor: string | null | undefined = null
+      for (let pages = 0; pages < PAGES_MAX; pages++) {
+        const query = cursor ? `limit=200&cursor=${encodeURIComponent(cursor)}` : 'limit=200'
+        const answer: z.infer<typeof page> = await get(
+          `${path}${path.includes('?') ? '&' : '?'}${query}`,
+          page,
+        )
+        items.push(...answer.items)
+        cursor = answer.nextCursor
+        if (!cursor) break
+      }
+      return items
+    },
+  }
+}
+
+async function answered(url: string, path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(TIME_LIMIT_MS) })
+  } catch (error) {
+    throw new SimulateError(
+      `cannot reach ${url} (${causeOf(error)}): start the service first (npm start), or name it with --url`,
+      { cause: error },
+    )
+  }
+}
+
+function refusal(url: string, path: string, status: number): SimulateError {
+  if (status === 401 || status === 403) {
+    return new SimulateError(
+      `--token: refused by ${url} (${status}): takes an admin or member token of this service`,
+    )
+  }
+  if (status === 404) return new SimulateError(`--url: ${url} is no Leadpulse (404 for ${path})`)
+  return new SimulateError(`${url}${path} answered ${status}`)
+}
+
+/** `ECONNREFUSED`, `no answer within 15 s` and the like: what a person can act on. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error'
+  if (error.name === 'TimeoutError') return `no answer within ${TIME_LIMIT_MS / 1000} s`
+  const cause = error.cause
+  if (cause instanceof Error) {
+    const { code } = cause as NodeJS.ErrnoException
+    return code ?? cause.message
+  }
+  return (error as NodeJS.ErrnoException).code ?? error.message
+}

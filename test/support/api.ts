@@ -1,0 +1,178 @@
+/** The whole HTTP server over a real database, with everything behind its ports written down. */
+import { join } from 'node:path'
+import type { FastifyInstance, InjectOptions, RouteOptions } from 'fastify'
+import type { Database } from '../../src/database.ts'
+import type { LeadRef } from '../../src/domain/leads/read-lead.ts'
+import { hashToken } from '../../src/domain/tokens.ts'
+import { createWorkspace, type MadeWorkspace } from '../../src/domain/workspaces.ts'
+import { authenticator } from '../../src/http/auth.ts'
+import type { HealthReport } from '../../src/http/health.ts'
+import type { ReplayResult } from '../../src/http/rejected.ts'
+import { buildServer, type ServerDeps } from '../../src/http/server.ts'
+import { openSealing } from '../../src/sealing.ts'
+import { silentLog, testDatabase } from './database.ts'
+
+export const ADMIN_TOKEN = 'test-admin-token-of-the-instance'
+export const CRON_SECRET = 'test-cron-secret-of-the-instance'
+export const PUBLIC_URL = 'https://scores.example.com'
+export const sealing = openSealing(Buffer.alloc(32, 7))
+
+/** What the server asked its ports for, in order. */
+export interface PortCalls {
+  scored: LeadRef[]
+  forgottenConnections: string[]
+  forgottenTokens: string[]
+  forgottenJobs: LeadRef[]
+  replayed: { workspaceId: string; rejectedId: string }[]
+}
+
+export interface TestApi {
+  app: FastifyInstance
+  database: Database
+  routes: RouteOptions[]
+  calls: PortCalls
+  /** What the next calls of a port answer; set by tests. */
+  answers: { replay: ReplayResult | null; health: () => Promise<HealthReport> }
+  call(method: string, url: string, options?: CallOptions): Promise<Answer>
+  close(): Promise<void>
+}
+
+export interface CallOptions {
+  /** Bearer token; default the admin token, null for none. */
+  token?: string | null
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+export interface Answer {
+  status: number
+  headers: Record<string, string | string[] | number | undefined>
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape
+  body: any
+  text: string
+}
+
+export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<TestApi> {
+  const database = await testDatabase()
+  const calls: PortCalls = {
+    scored: [],
+    forgottenConnections: [],
+    forgottenTokens: [],
+    forgottenJobs: [],
+    replayed: [],
+  }
+  const answers: TestApi['answers'] = {
+    replay: { status: 'accepted', messageId: 'm-1' },
+    health: async () => ({ ready: true, checks: { database: { ok: true } } }),
+  }
+  const routes: RouteOptions[] = []
+  const auth = authenticator({
+    store: database,
+    adminTokenHash: hashToken(ADMIN_TOKEN),
+    cronSecretHash: hashToken(CRON_SECRET),
+  })
+  const deps: ServerDeps = {
+    store: database,
+    log: silentLog,
+    publicUrl: () => PUBLIC_URL,
+    auth,
+    sealing,
+    scorer: { name: 'rules-v1', rulesOnly: true },
+    version: '1.2.3',
+    window: { quietMs: 3000, maxWaitMs: 15_000 },
+    webDist: join(import.meta.dirname, 'no-such-directory'),
+    scoreSoon: async (leads) => void calls.scored.push(...leads),
+    forgetConnections: (hashes) => void calls.forgottenConnections.push(...hashes),
+    forgetToken: (actor) => void calls.forgottenTokens.push(actor),
+    forgetJobs: async (_tx, lead) => void calls.forgottenJobs.push(lead),
+    replay: async (what) => {
+      calls.replayed.push(what)
+      const [known] = await database.query(
+        'select 1 from rejected_delivery where id = $1::uuid and workspace_id = $2::uuid',
+        [what.rejectedId, what.workspaceId],
+      )
+      return known ? answers.replay : null
+    },
+    health: () => answers.health(),
+    ...outsidePorts(database, auth),
+    ...overrides,
+  }
+  const app = await buildServer(deps, (route) => void routes.push(route))
+  return {
+    app,
+    database,
+    routes,
+    calls,
+    answers,
+    call: (method, url, options) => call(app, method, url, options),
+    async close() {
+      await app.close()
+      await database.close()
+    },
+  }
+}
+
+async function call(
+  app: FastifyInstance,
+  method: string,
+  url: string,
+  { token = ADMIN_TOKEN, body, headers = {} }: CallOptions = {},
+): Promise<Answer> {
+  const answer = await app.inject({
+    method: method as NonNullable<InjectOptions['method']>,
+    url,
+    headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers },
+    ...(body !== undefined && { payload: body as InjectOptions['payload'] & object }),
+  })
+  const json = /json/.test(String(answer.headers['content-type'])) && answer.body !== ''
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    text: answer.body,
+    body: json ? answer.json() : undefined,
+  }
+}
+
+/** Ports of the webhooks and the feed, which have tests of their own. */
+function outsidePorts(
+  database: Database,
+  auth: ReturnType<typeof authenticator>,
+): Pick<ServerDeps, 'webhooks' | 'feed'> {
+  const unused = () => {
+    throw new Error('not part of these tests')
+  }
+  return {
+    webhooks: {
+      connections: { find: async () => null, forget() {} },
+      intake: { accept: unused },
+      isOpen: () => true,
+      publicUrl: () => PUBLIC_URL,
+      now: () => new Date(),
+    },
+    feed: {
+      store: database,
+      authenticate: auth.authenticate,
+      allowedOrigins: [],
+      publicUrl: () => PUBLIC_URL,
+      log: silentLog,
+      now: () => new Date(),
+    } as unknown as ServerDeps['feed'],
+  }
+}
+
+/** A workspace with a token per role, made through the API. */
+export async function testWorkspace(
+  api: TestApi,
+  name: string,
+): Promise<MadeWorkspace & { tokens: Record<'admin' | 'member' | 'viewer', string> }> {
+  const workspace = await api.database.transaction((tx) => createWorkspace(tx, { name }))
+  const tokens = { admin: '', member: '', viewer: '' }
+  for (const role of ['admin', 'member', 'viewer'] as const) {
+    const made = await api.call('POST', '/api/v1/tokens', {
+      body: { name: role, role },
+      headers: { 'x-workspace-id': workspace.id },
+    })
+    tokens[role] = made.body.token
+  }
+  return { ...workspace, tokens }
+}
