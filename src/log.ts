@@ -16,6 +16,7 @@ export function openLog(options: {
   const settings = {
     level: options.level,
     base: null,
+    serializers: { err: describeError },
     redact: {
       paths: ['token', '*.token', 'authorization', '*.authorization', 'apiKey', '*.apiKey', 'body'],
       censor: '[redacted]',
@@ -27,4 +28,12 @@ export function openLog(options: {
     settings,
     prettyStream({ colorize: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname', sync: true }),
   )
+}
+
+/** Only these members: a database error also carries the statement's parameters, message text among them. */
+function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { name, message, stack } = error
+  const code = (error as { code?: unknown }).code
+  return { type: name, ...(code !== undefined && { code }), message, stack }
 }

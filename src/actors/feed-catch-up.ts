@@ -5,23 +5,16 @@
  * that fails is asked again; the position is never lost.
  */
 import { type FeedPage, readFeed, readSnapshot, type Snapshot } from '../domain/feed-log.ts'
-import { closeCodes, frames, resetReason } from '../domain/feed-protocol.ts'
+import { frames, resetReason } from '../domain/feed-protocol.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Self } from './actor.ts'
-import {
-  closeSlow,
-  covers,
-  deliver,
-  encodeEvents,
-  type Member,
-  remembered,
-  type Tail,
-} from './feed-tail.ts'
+import { readLane } from './feed-lane.ts'
+import type { FeedMeters, FeedRoom } from './feed-room.ts'
+import { covers, deliver, encodeEvents, type Member, remembered, type Tail } from './feed-tail.ts'
 
 export type CatchUpMessage =
   | { type: 'catch up'; job: CatchUp }
-  | { type: 'events read'; job: CatchUp; page: FeedPage | null }
-  | { type: 'leads read'; job: CatchUp; snapshot: Snapshot | null }
+  | { type: 'caught'; job: CatchUp; found: FeedPage | Snapshot | null }
   | { type: 'catch-up failed'; job: CatchUp; error: unknown }
 
 export interface CatchUp {
@@ -35,11 +28,9 @@ export interface CatchUp {
 
 export interface CatchUpOptions {
   store: Store
-  /** Members of a closed subscription: nothing is sent to them any more. */
-  isGone(member: Member): boolean
-  leave(member: Member): void
+  room: FeedRoom
+  meters: FeedMeters
   onError(error: unknown): void
-  onReset(): void
 }
 
 export interface CatchUps {
@@ -59,25 +50,25 @@ const WAITS_MAX = 600
 const RETRY_MS = 500
 
 export function catchUps(self: Self<CatchUpMessage>, options: CatchUpOptions): CatchUps {
-  const { store, isGone } = options
-  const queue: CatchUp[] = []
-  let reads = 0
+  const { store, room, onError } = options
+  const lane = readLane<CatchUp>(READS_MAX, (job) => {
+    const isThere = room.has(job.member)
+    if (isThere) read(self, store, job)
+    return isThere
+  })
 
+  /** Goes on with a job whose member is still there. */
   function step(job: CatchUp): void {
     const { member, tail } = job
-    if (isGone(member)) return
-    while (!job.snapshot && covers(tail, member)) {
-      if (mustWait(job)) return
-      const { events, to } = remembered(tail, member, PAGE_ROWS)
-      if (deliver([member], events, to).length > 0) return tooSlow(member)
-      if (member.seen >= tail.seq) {
-        member.live = true
-        return
-      }
+    if (!room.has(member) || mustWait(job)) return
+    if (job.snapshot || !covers(tail, member)) {
+      lane.add(job)
+      return
     }
-    if (mustWait(job)) return
-    queue.push(job)
-    readNext()
+    const { events, to } = remembered(tail, member, PAGE_ROWS)
+    if (deliver([member], events, to).length > 0) room.closeSlow([member])
+    else if (member.seen < tail.seq) step(job)
+    else member.live = true
   }
 
   function mustWait(job: CatchUp): boolean {
@@ -86,85 +77,40 @@ export function catchUps(self: Self<CatchUpMessage>, options: CatchUpOptions): C
       return false
     }
     job.waits += 1
-    if (job.waits > WAITS_MAX) tooSlow(job.member)
+    if (job.waits > WAITS_MAX) room.closeSlow([job.member])
     else self.after(WAIT_MS, { type: 'catch up', job })
     return true
   }
 
-  function tooSlow(member: Member): void {
-    options.leave(member)
-    closeSlow(member.subscriber)
-  }
-
-  function readNext(): void {
-    while (reads < READS_MAX) {
-      const job = queue.shift()
-      if (!job) return
-      if (isGone(job.member)) continue
-      reads += 1
-      read(self, store, job)
+  function onRead(job: CatchUp, found: FeedPage | Snapshot | null): void {
+    if (!room.has(job.member)) return
+    if (!found) {
+      room.closeGone(job.tail)
+      return
     }
-  }
-
-  function onEvents(job: CatchUp, page: FeedPage | null): void {
-    const { member } = job
-    if (isGone(member)) return
-    if (!page) return closeGone(member, options)
-    const reason = resetReason({ epoch: member.epoch, seq: member.seen }, page)
-    if (reason) {
-      options.onReset()
-      if (member.subscriber.send(frames.reset(reason)) === 'slow') return tooSlow(member)
-      job.snapshot = { after: null }
-      return step(job)
-    }
-    if (deliver([member], encodeEvents(page.events), page.to).length > 0) return tooSlow(member)
-    if (page.epoch !== job.tail.epoch) {
-      // The stream has yet to learn that the numbers began anew.
-      self.after(WAIT_MS, { type: 'catch up', job })
-    } else if (page.to >= page.head && page.to >= job.tail.seq) {
-      // Perhaps ahead of the stream, which then passes by what the member has seen.
-      member.live = true
-    } else step(job)
-  }
-
-  function onLeads(job: CatchUp, snapshot: Snapshot | null): void {
-    const { member } = job
-    if (isGone(member)) return
-    if (!snapshot) return closeGone(member, options)
-    if (job.snapshot?.after == null) {
-      member.epoch = snapshot.position.epoch
-      member.seen = snapshot.position.seq
-      member.told = snapshot.position.seq
-    }
-    const position = { epoch: member.epoch, seq: member.seen }
-    const text = frames.snapshot(position, snapshot.leads, snapshot.next !== null)
-    if (member.subscriber.send(text) === 'slow') return tooSlow(member)
-    job.snapshot = snapshot.next === null ? null : { after: snapshot.next }
-    step(job)
+    const outcome = 'leads' in found ? sendLeads(job, found) : sendEvents(job, found, options)
+    if (outcome === 'slow') room.closeSlow([job.member])
+    else if (outcome === 'joined') job.member.live = true
+    else if (outcome === 'more') step(job)
+    else self.after(WAIT_MS, { type: 'catch up', job })
   }
 
   return {
     start: (member, tail, { snapshot }) =>
       step({ member, tail, snapshot: snapshot ? { after: null } : null, waits: 0 }),
-    waiting: () => queue.length,
+    waiting: lane.waiting,
     handle(message) {
-      if (message.type !== 'catch up') reads -= 1
-      switch (message.type) {
-        case 'catch up':
-          step(message.job)
-          break
-        case 'events read':
-          onEvents(message.job, message.page)
-          break
-        case 'leads read':
-          onLeads(message.job, message.snapshot)
-          break
-        case 'catch-up failed':
-          options.onError(message.error)
-          self.after(RETRY_MS, { type: 'catch up', job: message.job })
-          break
+      if (message.type === 'catch up') {
+        step(message.job)
+        return
       }
-      readNext()
+      if (message.type === 'caught') {
+        onRead(message.job, message.found)
+      } else {
+        onError(message.error)
+        self.after(RETRY_MS, { type: 'catch up', job: message.job })
+      }
+      lane.done()
     },
   }
 }
@@ -172,23 +118,42 @@ export function catchUps(self: Self<CatchUpMessage>, options: CatchUpOptions): C
 function read(self: Self<CatchUpMessage>, store: Store, job: CatchUp): void {
   const { workspaceId } = job.tail
   const { snapshot, member } = job
-  const failed = (error: unknown): CatchUpMessage => ({ type: 'catch-up failed', job, error })
-  if (snapshot) {
-    self.run(
-      () => readSnapshot(store, { workspaceId, limit: PAGE_ROWS, after: snapshot.after }),
-      (leads): CatchUpMessage => ({ type: 'leads read', job, snapshot: leads }),
-      failed,
-    )
-  } else {
-    self.run(
-      () => readFeed(store, { workspaceId, afterSeq: member.seen, limit: PAGE_ROWS }),
-      (page): CatchUpMessage => ({ type: 'events read', job, page }),
-      failed,
-    )
-  }
+  self.run<FeedPage | Snapshot | null>(
+    () =>
+      snapshot
+        ? readSnapshot(store, { workspaceId, limit: PAGE_ROWS, after: snapshot.after })
+        : readFeed(store, { workspaceId, afterSeq: member.seen, limit: PAGE_ROWS }),
+    (found): CatchUpMessage => ({ type: 'caught', job, found }),
+    (error): CatchUpMessage => ({ type: 'catch-up failed', job, error }),
+  )
 }
 
-function closeGone(member: Member, options: CatchUpOptions): void {
-  options.leave(member)
-  member.subscriber.close(closeCodes.forbidden, 'the workspace is gone')
+/** `later`: the stream has yet to learn what this read knows. */
+type Outcome = 'slow' | 'joined' | 'more' | 'later'
+
+function sendEvents(job: CatchUp, page: FeedPage, { meters }: CatchUpOptions): Outcome {
+  const { member, tail } = job
+  const reason = resetReason({ epoch: member.epoch, seq: member.seen }, page)
+  if (reason) {
+    meters.resets += 1
+    job.snapshot = { after: null }
+    return member.subscriber.send(frames.reset(reason)) === 'ok' ? 'more' : 'slow'
+  }
+  if (deliver([member], encodeEvents(page.events), page.to).length > 0) return 'slow'
+  if (page.epoch !== tail.epoch) return 'later'
+  // It may be ahead of the stream now, which then passes by what it has seen.
+  return page.to >= page.head && page.to >= tail.seq ? 'joined' : 'more'
+}
+
+function sendLeads(job: CatchUp, { position, leads, next }: Snapshot): Outcome {
+  const { member } = job
+  if (job.snapshot?.after == null) {
+    member.epoch = position.epoch
+    member.seen = position.seq
+    member.told = position.seq
+  }
+  const { epoch, seen: seq } = member
+  job.snapshot = next === null ? null : { after: next }
+  const text = frames.snapshot({ epoch, seq }, leads, next !== null)
+  return member.subscriber.send(text) === 'ok' ? 'more' : 'slow'
 }

@@ -28,6 +28,14 @@ export interface FeedSubscriber {
   close(code: number, reason: string): void
 }
 
+export interface FeedStart {
+  /** Where the feed stood when the client was greeted; it goes on from there unless it says else. */
+  hello: FeedPosition
+  since?: FeedPosition | undefined
+  /** All leads first, then the stream from exactly that state; wins over `since`. */
+  snapshot?: boolean | undefined
+}
+
 /** A subscriber and how far it has come. */
 export interface Member {
   subscriber: FeedSubscriber

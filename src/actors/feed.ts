@@ -7,36 +7,22 @@
  * Not guaranteed: a long life. One that is too slow, and all when the actor crashes or ends, are
  * closed with a code that means "resume from your position".
  */
-import { type FeedPage, feedPositions, livingTokens, readFeed } from '../domain/feed-log.ts'
-import { closeCodes, type FeedPosition, frames } from '../domain/feed-protocol.ts'
+import { closeCodes } from '../domain/feed-protocol.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
-import { type CatchUpMessage, type CatchUps, catchUps } from './feed-catch-up.ts'
-import {
-  closeSlow,
-  deliver,
-  extend,
-  type FeedSubscriber,
-  type Member,
-  newMember,
-  newTail,
-  restartTail,
-  sendHeartbeats,
-  type Tail,
-} from './feed-tail.ts'
+import { type CatchUpMessage, catchUps } from './feed-catch-up.ts'
+import { type ClockMessage, feedClock, TOKEN_REVOKED } from './feed-clock.ts'
+import { type FeedMeters, feedRoom } from './feed-room.ts'
+import { feedStream, type StreamMessage } from './feed-stream.ts'
+import type { FeedStart, FeedSubscriber } from './feed-tail.ts'
 import { type ActorSystem, defaultRestart } from './supervisor.ts'
 
-export type { FeedSubscriber } from './feed-tail.ts'
-
-export interface FeedStart {
-  /** Where the feed stood when the client was greeted; it goes on from there unless it says else. */
-  hello: FeedPosition
-  since?: FeedPosition | undefined
-  /** All leads first, then the stream from exactly that state; wins over `since`. */
-  snapshot?: boolean | undefined
-}
+export type { FeedMeters } from './feed-room.ts'
+export type { FeedStart, FeedSubscriber } from './feed-tail.ts'
 
 export interface FeedHub {
+  /** Between the heartbeats of a subscription. */
+  readonly heartbeatMs: number
   /** The same id again replaces the subscription. */
   subscribe(subscriber: FeedSubscriber, start: FeedStart): void
   unsubscribe(id: string): void
@@ -47,16 +33,6 @@ export interface FeedHub {
   /** `jitterMs`: the clients come back spread over this time. */
   closeAll(code: number, jitterMs: number): void
   meters(): FeedMeters
-}
-
-export interface FeedMeters {
-  subscribers: number
-  workspaces: number
-  catchingUp: number
-  batches: number
-  events: number
-  resets: number
-  slowClosed: number
 }
 
 export interface FeedOptions {
@@ -72,35 +48,23 @@ export interface FeedOptions {
 
 type Message =
   | CatchUpMessage
+  | StreamMessage
+  | ClockMessage
   | { type: 'subscribe'; subscriber: FeedSubscriber; start: FeedStart }
   | { type: 'unsubscribe'; id: string }
   | { type: 'wake'; workspaceId: string }
   | { type: 'close'; actor: string | null; code: number; reason: () => string }
-  | { type: 'batch'; tail: Tail }
-  | { type: 'read'; tail: Tail; page: FeedPage | null }
-  | { type: 'read failed'; tail: Tail; error: unknown }
-  | { type: 'poll' }
-  | { type: 'positions'; positions: Map<string, FeedPosition> }
-  | { type: 'poll failed'; error: unknown }
-  | { type: 'heartbeat' }
-  | { type: 'recheck' }
-  | { type: 'tokens'; asked: string[]; living: Set<string> }
-  | { type: 'recheck failed'; error: unknown }
 
-export const FEED_HEARTBEAT_MS = 25_000
+const FEED_HEARTBEAT_MS = 25_000
 const BATCH_MS = 25
 const POLL_MS = 250
-/** A token that another process revoked: its sockets live at most this long. */
+/** How long the sockets of a token live that another process revoked. */
 const RECHECK_MS = 5000
-/** Rows of one batch; a longer backlog takes several, one after the other. */
-const BATCH_ROWS_MAX = 500
-/** Workspaces read at once; the others wait for their turn. */
-const READS_MAX = 4
-/** A crashed feed is back after a second; clients spread over the two that follow. */
-const RESTART_JITTER_MS = 3000
+/** A crashed feed is back after a second; its clients come back spread over the next. */
+const RESTART_MS = { min: 1000, jitter: 2000 }
 
 export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
-  const { random = Math.random } = options
+  const { random = Math.random, heartbeatMs = FEED_HEARTBEAT_MS } = options
   const meters: FeedMeters = {
     subscribers: 0,
     workspaces: 0,
@@ -112,13 +76,14 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
   }
   /** Workspaces whose wake-up waits in the mailbox: one is enough. */
   const woken = new Set<string>()
-  const retryIn = (jitterMs: number) => JSON.stringify({ retryMs: Math.ceil(random() * jitterMs) })
+  const retryIn = (jitterMs: number, minMs = 0) =>
+    JSON.stringify({ retryMs: minMs + Math.ceil(random() * jitterMs) })
   const sendAway = (subscriber: FeedSubscriber) =>
-    subscriber.close(closeCodes.restart, retryIn(RESTART_JITTER_MS))
+    subscriber.close(closeCodes.restart, retryIn(RESTART_MS.jitter, RESTART_MS.min))
   const actor = system.spawn<Message>({
     name: 'feed',
     restart: defaultRestart,
-    incarnate: (self) => behavior(self, { options, meters, woken, sendAway }),
+    incarnate: (self) => behavior(self, { options, heartbeatMs, meters, woken, sendAway }),
     onLost(messages) {
       woken.clear()
       for (const message of messages) {
@@ -127,6 +92,7 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
     },
   })
   return {
+    heartbeatMs,
     subscribe(subscriber, start) {
       if (!actor.tell({ type: 'subscribe', subscriber, start })) sendAway(subscriber)
     },
@@ -136,7 +102,7 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
       if (actor.tell({ type: 'wake', workspaceId })) woken.add(workspaceId)
     },
     closeOf(name) {
-      const reason = () => 'the token was revoked'
+      const reason = () => TOKEN_REVOKED
       actor.tell({ type: 'close', actor: name, code: closeCodes.unauthorized, reason })
     },
     closeAll(code, jitterMs) {
@@ -147,6 +113,7 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
 }
 
 interface Context {
+  heartbeatMs: number
   options: FeedOptions
   meters: FeedMeters
   woken: Set<string>
@@ -154,17 +121,21 @@ interface Context {
 }
 
 function behavior(self: Self<Message>, context: Context): Behavior<Message> {
-  const { options, meters, woken, sendAway } = context
-  const room = openRoom(meters)
-  const catching = catchUps(self, {
-    store: options.store,
-    isGone: (member) => !room.has(member),
-    leave: room.leave,
-    onError: options.onError,
-    onReset: () => void (meters.resets += 1),
+  const { options, heartbeatMs, meters, woken, sendAway } = context
+  const { store, onError } = options
+  const room = feedRoom(meters)
+  const catching = catchUps(self, { store, room, meters, onError })
+  const { batchMs = BATCH_MS } = options
+  const stream = feedStream(self, { store, room, meters, catching, batchMs, onError })
+  const clock = feedClock(self, {
+    store,
+    room,
+    stream,
+    heartbeatMs,
+    pollMs: options.pollMs ?? POLL_MS,
+    recheckMs: options.recheckMs ?? RECHECK_MS,
+    onError,
   })
-  const stream = openStream(self, context, room, catching)
-  const clock = openClock(self, context, room, stream)
 
   return {
     dispose() {
@@ -185,7 +156,7 @@ function behavior(self: Self<Message>, context: Context): Behavior<Message> {
           break
         case 'wake':
           woken.delete(message.workspaceId)
-          stream.schedule(room.tailOf(message.workspaceId))
+          stream.schedule(message.workspaceId)
           break
         case 'close':
           room.closeWhere(message.actor, message.code, message.reason)

@@ -77,20 +77,21 @@ export function resetReason(
   return since.seq + 1 < now.oldest ? 'retention' : null
 }
 
-const minOverallTakes = 'takes 1, 2, 3 or 4'
+const leadId = z.guid('takes the id of a lead').toLowerCase().optional()
+const channel = z.enum(channels, `takes one of ${channels.join(', ')}`).optional()
+const overallTakes = 'takes 1, 2, 3 or 4'
+const overall = z.int(overallTakes).min(1, overallTakes).max(4, overallTakes)
 
-/** Fields of a filter, also as query parameters of the poll. */
-export const feedFilterFields = {
-  leadId: z.guid('takes the id of a lead').toLowerCase().optional(),
-  minOverall: z.coerce
-    .number(minOverallTakes)
-    .int(minOverallTakes)
-    .min(1, minOverallTakes)
-    .max(4, minOverallTakes)
-    .optional(),
-  channel: z.enum(channels, `takes one of ${channels.join(', ')}`).optional(),
+/** The filter as query parameters, which are texts. */
+export const filterQueryFields = {
+  leadId,
+  minOverall: z.coerce.number(overallTakes).pipe(overall).optional(),
+  channel,
 }
-const filterSchema = z.object(feedFilterFields, 'takes an object')
+const filterSchema = z.object(
+  { leadId, minOverall: overall.optional(), channel },
+  'takes an object',
+)
 export type FeedFilter = z.output<typeof filterSchema>
 
 export function matches(event: ScoreEvent, filter: FeedFilter): boolean {

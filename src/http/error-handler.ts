@@ -38,10 +38,17 @@ export function errorHandler(log: Log) {
     const [code, details] = problemOf(error)
     if (problems[code].status >= 500) {
       const route = request.routeOptions?.url
-      log.error({ err: error, requestId: request.id, method: request.method, route }, 'request')
+      const err = loggable(error)
+      log.error({ err, requestId: request.id, method: request.method, route }, 'request failed')
     }
     return sendProblem(reply, code, details, request.id)
   }
+}
+
+/** Without the extra fields of database errors, which quote rows. */
+function loggable(error: unknown) {
+  if (!(error instanceof Error)) return { type: typeof error }
+  return { type: error.name, code: codeOf(error), message: error.message, stack: error.stack }
 }
 
 export function notFoundHandler(request: FastifyRequest, reply: FastifyReply): FastifyReply {

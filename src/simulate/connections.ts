@@ -26,8 +26,8 @@ export async function openConnections(api: Api): Promise<Map<FormatName, string>
     const { webhookUrl } = found
       ? await api.post(`/api/v1/connections/${found.id}/rotate`, {}, urlSchema)
       : await api.post('/api/v1/connections', { channel, provider, name }, urlSchema)
-    // The host may be the public one, which this machine need not reach.
-    paths.set(provider, new URL(webhookUrl).pathname)
+    // Host and prefix may be the public ones, which this machine need not reach.
+    paths.set(provider, webhookUrl.slice(webhookUrl.lastIndexOf('/webhooks/')))
   }
   return new Map(formatNames.map((format) => [format, paths.get(formats[format].provider) ?? '/']))
 }

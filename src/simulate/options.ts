@@ -16,6 +16,8 @@ export interface SimulateOptions {
   replay: boolean
 }
 
+type Given = Omit<SimulateOptions, 'token' | 'replay'> & { token?: string; replay?: true }
+
 /** More would not fit in memory with a margin: a plan holds every body. */
 const WEBHOOKS_MAX = 200_000
 
@@ -26,9 +28,9 @@ export function simulateCommand(
   return new Command('simulate')
     .summary('send a realistic stream of webhooks to a running service')
     .description(
-      'Plays leads on all five channels to a running service over HTTP, in the formats of all\n' +
-        'providers, and reports what was answered and how fast scores came.\n' +
-        'Connections named "simulate <provider>" are made on the first run and used again.',
+      'Plays leads on all five channels to a running service over HTTP, in the formats of all ' +
+        'providers, and reports what was answered and how fast scores came. Connections named ' +
+        '"simulate <provider>" are made on the first run and used again.',
     )
     .addOption(number('--leads <count>', 'leads that write', 40, 1, 10_000, true))
     .addOption(number('--rate <number>', 'webhooks per second', 10, 0.1, 2000, false))
@@ -42,16 +44,16 @@ export function simulateCommand(
     .addOption(
       new Option('--token <token>', 'API token; default: ADMIN_TOKEN, or DATA_DIR/admin-token'),
     )
-    .option('--replay', 'send the very bytes of the last --replay again: all duplicates', false)
+    .option('--replay', 'fixed ids and times: the second such run is all duplicates')
     .addHelpText('after', help)
-    .action(async (given: Omit<SimulateOptions, 'token'> & { token?: string }) => {
+    .action(async (given: Given) => {
       const count = given.rate * given.seconds
       if (count > WEBHOOKS_MAX) {
         throw new SimulateError(
           `--rate, --seconds: ${count} webhooks in all; takes at most ${WEBHOOKS_MAX}`,
         )
       }
-      await run({ ...given, token: given.token ?? null })
+      await run({ ...given, token: given.token ?? null, replay: given.replay ?? false })
     })
 }
 

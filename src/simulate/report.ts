@@ -116,13 +116,10 @@ export function remarks({ sent, inbound }: Settled, behindMs: number): string[] 
     )
   }
   const bad = sent.filter(({ status }) => status === 'failed' || status === 'rejected')
-  const reasons = Map.groupBy(
-    bad,
-    ({ status, delivery, reason }) =>
-      `${status} ${delivery.format}: ${reason ?? 'no reason given'}`,
-  )
-  for (const [reason, { length }] of [...reasons].slice(0, REASONS_MAX)) {
-    lines.push(`${length} × ${reason}`)
+  const reasons = Map.groupBy(bad, ({ status, reason }) => `${status}: ${reason ?? 'no reason'}`)
+  for (const [reason, same] of [...reasons].slice(0, REASONS_MAX)) {
+    const names = new Set(same.map(({ delivery }) => delivery.format))
+    lines.push(`${same.length} × ${reason} (${[...names].join(', ')})`)
   }
   if (reasons.size > REASONS_MAX) lines.push(`and ${reasons.size - REASONS_MAX} other reasons`)
   return lines

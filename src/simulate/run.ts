@@ -56,6 +56,8 @@ export async function simulate(
     failIfLost(watch)
     return settled.sent.every(({ status }) => status !== 'failed' && status !== 'rejected')
   } finally {
+    // After an error too, so that its line stands on a line of its own.
+    progress.stop()
     watch.close()
   }
 }

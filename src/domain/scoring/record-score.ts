@@ -37,9 +37,10 @@ export async function recordScore(tx: Tx, score: ScoreToRecord): Promise<number 
   if (!before) return null
   const { scores } = score
   await tx.query(
-    `update lead set fit_score = $2, intent_score = $3, overall_score = $4, score_reasoning = $5,
-       scored_by = $6, scored_at = case when $4::int is null then null else now() end,
-       scored_seq = greatest(scored_seq, $7), scoring_error = null, scoring_failed_at = null,
+    `update lead set fit_score = $2::smallint, intent_score = $3::smallint,
+       overall_score = $4::smallint, score_reasoning = $5, scored_by = $6,
+       scored_at = case when $4::smallint is null then null else now() end,
+       scored_seq = greatest(scored_seq, $7::bigint), scoring_error = null, scoring_failed_at = null,
        parked_at = null, updated_at = now()
      where id = $1`,
     [
