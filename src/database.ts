@@ -84,7 +84,8 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
       keepAlive: true,
       application_name: 'leadpulse',
     },
-    logger: (message) => log.warn({ component: 'orm' }, message),
+    logger: (message: string) => log.info({ component: 'orm' }, message),
+    colors: false,
   })
   await migrateAlone(url, orm)
   return databaseOn(orm, {
@@ -104,7 +105,8 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
     driver: PgliteDriver,
     dbName: 'postgres',
     driverOptions: { pglite },
-    logger: (message) => log.warn({ component: 'orm' }, message),
+    logger: (message: string) => log.info({ component: 'orm' }, message),
+    colors: false,
   })
   await orm.migrator.up()
   return databaseOn(orm, {

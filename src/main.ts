@@ -5,12 +5,14 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startApp } from './actors/app.ts'
+import { type App, startApp } from './actors/app.ts'
 import { openaiScorer } from './clients/openai.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { keptSecret, openDataDir, randomSecret } from './data-dir.ts'
-import { openDatabase } from './database.ts'
+import { type Database, openDatabase } from './database.ts'
 import { rulesScorer } from './domain/scoring/rules-scorer.ts'
+import type { Scorer } from './domain/scoring/score.ts'
+import type { WindowDefaults } from './domain/scoring/scoring-input.ts'
 import { hashToken } from './domain/tokens.ts'
 import { firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
@@ -19,7 +21,7 @@ import { healthOf } from './http/health-report.ts'
 import { listen } from './http/listen.ts'
 import { replayer } from './http/replay.ts'
 import { buildServer } from './http/server.ts'
-import { openJobs } from './jobs.ts'
+import { type Jobs, openJobs } from './jobs.ts'
 import { type Log, openLog } from './log.ts'
 import { openSealing } from './sealing.ts'
 import { stopOnSignals } from './shutdown.ts'
@@ -30,7 +32,7 @@ async function main(): Promise<void> {
   const log = openLog({ level: config.logLevel, pretty: process.stdout.isTTY === true })
   openDataDir(config.dataDir)
   const admin = adminToken(config)
-  const sealing = openSealing(secretsKey(config))
+  const window = { quietMs: config.scoringQuietMs, maxWaitMs: config.scoringMaxWaitMs }
 
   const database = await openDatabase({ ...config, log })
   const jobs = openJobs(database, log)
@@ -47,68 +49,24 @@ async function main(): Promise<void> {
     log,
     llmConcurrency: config.llmConcurrency,
     scoringHeldMax: config.scoringHeldMax,
-    window: { quietMs: config.scoringQuietMs, maxWaitMs: config.scoringMaxWaitMs },
+    window,
     runsJobs: config.role !== 'web',
     now: Date.now,
     random: Math.random,
   })
-
-  let open = true
-  let port = config.port
-  const publicUrl = () => config.publicUrl ?? localUrl(config.host, port)
-  const auth = authenticator({
-    store: database,
-    adminTokenHash: hashToken(admin.value),
-    cronSecretHash: config.cronSecret ? hashToken(config.cronSecret) : null,
-  })
-  const connections = connectionDirectory(database, sealing.open)
-  const server = await buildServer({
-    store: database,
-    log,
-    version: packageVersion(),
-    // A getter: with PORT=0 the URL is known only once the port is open.
-    config: {
-      ...config,
-      get publicUrl() {
-        return publicUrl()
-      },
-    },
-    auth,
-    sealing,
-    scorerName: scorer.name,
-    webDist: join(import.meta.dirname, '../web/dist'),
-    scoreSoon: app.scoreSoon,
-    forgetConnection: connections.forget,
-    forgetJobs: jobs.forgetLead,
-    forgetToken: (actor) => app.feed.closeOf(actor),
-    replay: replayer({ store: database, intake: app.intake, publicUrl }),
-    health: () => healthOf({ database, app, isOpen: () => open }),
-    webhooks: {
-      connections,
-      intake: app.intake,
-      isOpen: () => open,
-      publicUrl,
-      now: () => new Date(),
-    },
-    feed: {
-      store: database,
-      hub: app.feed,
-      authenticate: auth.authenticate,
-      allowedOrigins: config.allowedOrigins,
-      publicUrl,
-      log,
-      now: () => new Date(),
-    },
-  })
+  const door = { open: true, port: config.port }
+  const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
+  const parts = { config, log, admin, window, database, jobs, scorer, app, door, publicUrl }
+  const server = await openServer(parts)
   const stop = async () => {
-    open = false
+    door.open = false
     await app.stop()
     await server.close()
     await jobs.stop()
     await database.close()
   }
   try {
-    port = await listen(server, config)
+    door.port = await listen(server, config)
   } catch (error) {
     await stop()
     throw error
@@ -118,6 +76,59 @@ async function main(): Promise<void> {
   printWelcome({ url: publicUrl(), admin, welcome, rulesOnly: config.openai === null })
   // pm2 and other supervisors that wait for it learn that requests are taken now.
   process.send?.('ready')
+}
+
+interface Parts {
+  config: Config
+  log: Log
+  admin: { value: string }
+  window: WindowDefaults
+  database: Database
+  jobs: Jobs
+  scorer: Scorer
+  app: App
+  /** Whether requests are taken, and on which port (known once it is open, with PORT=0). */
+  door: { open: boolean; port: number }
+  publicUrl(): string
+}
+
+async function openServer(parts: Parts) {
+  const { config, log, database, jobs, app, door, publicUrl } = parts
+  const sealing = openSealing(secretsKey(config))
+  const auth = authenticator({
+    store: database,
+    adminTokenHash: hashToken(parts.admin.value),
+    cronSecretHash: config.cronSecret ? hashToken(config.cronSecret) : null,
+  })
+  const connections = connectionDirectory(database, sealing.open)
+  const now = () => new Date()
+  return buildServer({
+    store: database,
+    log,
+    version: packageVersion(),
+    publicUrl,
+    window: parts.window,
+    auth,
+    sealing,
+    scorer: { name: parts.scorer.name, rulesOnly: config.openai === null },
+    webDist: join(import.meta.dirname, '../web/dist'),
+    scoreSoon: app.scoreSoon,
+    forgetConnection: connections.forget,
+    forgetToken: app.feed.closeOf,
+    forgetJobs: jobs.forgetLead,
+    replay: replayer({ store: database, intake: app.intake, publicUrl }),
+    health: () => healthOf({ database, app, isOpen: () => door.open }),
+    webhooks: { connections, intake: app.intake, isOpen: () => door.open, publicUrl, now },
+    feed: {
+      store: database,
+      hub: app.feed,
+      authenticate: auth.authenticate,
+      allowedOrigins: config.allowedOrigins,
+      publicUrl,
+      log,
+      now,
+    },
+  })
 }
 
 function adminToken(config: Config): { value: string; made: boolean } {
@@ -131,7 +142,7 @@ function secretsKey(config: Config): Buffer {
   return Buffer.from(value, 'base64url')
 }
 
-function openScorer({ openai }: Config, log: Log) {
+function openScorer({ openai }: Config, log: Log): Scorer {
   if (!openai) return rulesScorer()
   return openaiScorer({
     apiKey: openai.apiKey,

@@ -31,7 +31,7 @@ export interface ConnectionsDeps {
   /** Base of webhook URLs as senders know it. */
   publicUrl(): string
   /** The webhook front door forgets what it knows of these token hashes. */
-  forgetConnections(tokenHashes: string[]): void
+  forgetConnection(tokenHashes: string[]): void
 }
 
 const createSchema = z
@@ -165,7 +165,7 @@ function addRotate(app: App, deps: ConnectionsDeps): void {
         return rotation
       })
       if (!rotated) throw new Problem('not-found')
-      deps.forgetConnections(rotated.staleHashes)
+      deps.forgetConnection(rotated.staleHashes)
       const { token, previousTokenExpiresAt } = rotated
       return {
         id,
@@ -204,7 +204,7 @@ function addDelete(app: App, deps: ConnectionsDeps): void {
         return ended
       })
       if (!hashes) throw new Problem('not-found')
-      deps.forgetConnections(hashes)
+      deps.forgetConnection(hashes)
       return reply.code(204).send()
     },
   })

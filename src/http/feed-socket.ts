@@ -35,6 +35,7 @@ export const socketLimits: SocketLimits = {
 }
 
 export interface FeedSession {
+  readonly closed: Promise<void>
   /** Asks the peer for a sign of life; ends the socket when it owes one. */
   ping(): void
   close(code: number, reason: string): void
@@ -53,6 +54,7 @@ export function openSession(
 ): FeedSession {
   const id = uuidv7()
   const tooManyFrames = frameCounter(limits.framesPerSecondMax)
+  const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>()
   let hasPong = true
   const deadline = setTimeout(() => {
     close(closeCodes.protocol, `subscribe: takes one within ${limits.subscribeWithinMs} ms`)
@@ -106,10 +108,12 @@ export function openSession(
   socket.on('close', () => {
     clearTimeout(deadline)
     hub.unsubscribe(id)
+    onClosed()
   })
   socket.send(frames.hello(hello, hub.heartbeatMs))
 
   return {
+    closed,
     ping() {
       if (!hasPong) {
         socket.terminate()

@@ -207,7 +207,7 @@ function addSocketRoute(app: FastifyInstance, deps: FeedDeps, guard: Guard): voi
       const admission = admissions.get(request) as Admission
       const session = openSession(socket, admission, hub, { ...socketLimits, ...limits })
       sessions.add(session)
-      socket.on('close', () => sessions.delete(session))
+      void session.closed.then(() => sessions.delete(session))
     },
     handler() {
       throw new Problem('bad-request', {
@@ -260,9 +260,9 @@ async function closeSessions(sessions: Set<FeedSession>): Promise<void> {
     const retryMs = Math.ceil(Math.random() * RECONNECT_JITTER_MS)
     session.close(closeCodes.restart, JSON.stringify({ retryMs }))
   }
-  const { promise, resolve } = Promise.withResolvers<void>()
+  const { promise: graceOver, resolve } = Promise.withResolvers<void>()
   const limit = setTimeout(resolve, CLOSE_GRACE_MS)
-  await promise
+  await Promise.race([graceOver, Promise.all([...sessions].map(({ closed }) => closed))])
   clearTimeout(limit)
   for (const session of sessions) session.terminate()
 }

@@ -20,12 +20,13 @@ export interface HealthDeps {
   guard: Guard
   health(): Promise<HealthReport>
   /** What scores: the model, or `rules-v1` where none is configured. */
-  scorer: { name: string; rulesOnly: boolean }
+  scorerName: string
   version: string
 }
 
 /** Below the usual time limit of a probe; a database that hangs must not make it hang. */
 const HEALTH_TIMEOUT_MS = 3000
+const RULES_SCORER = 'rules-v1'
 
 const liveSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Liveness' })
 const readySchema = z
@@ -97,8 +98,8 @@ export const healthRoutes: FastifyPluginAsyncZod<{ deps: HealthDeps }> = async (
       response: { 200: statusSchema, ...problemResponses('unauthorized', 'forbidden') },
     },
     handler: async () => {
-      const { scorer, version } = deps
-      return { scorer: scorer.name, rulesOnly: scorer.rulesOnly, version }
+      const { scorerName, version } = deps
+      return { scorer: scorerName, rulesOnly: scorerName === RULES_SCORER, version }
     },
   })
 }

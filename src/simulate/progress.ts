@@ -20,7 +20,9 @@ function bar(stream: NodeJS.WriteStream): Progress {
     barsize: 30,
     barCompleteChar: '█',
     barIncompleteChar: '░',
+    // Nothing to restore; its handler would swallow the first Ctrl-C.
     hideCursor: false,
+    gracefulExit: false,
   })
   return {
     start: (label, total) => single.start(total, 0, { label: label.padEnd(8) }),

@@ -78,7 +78,8 @@ export async function watchScores(options: WatchOptions): Promise<Watch> {
         if (position) position.seq = frame.data.seq
         return null
       case 'reset':
-        position = null
+        // The service knows no more what was sent after our position, so scores may be missing.
+        lost = 'the feed was reset'
         return null
     }
   }
@@ -93,12 +94,11 @@ export async function watchScores(options: WatchOptions): Promise<Watch> {
         reject(new SimulateError(`the feed at ${options.url} cannot be read: ${why}`))
         opened.terminate()
       }
-      opened.on('open', () =>
-        opened.send(JSON.stringify({ type: 'subscribe', ...(position && { since: position }) })),
-      )
       opened.on('message', (data) => {
         if (onFrame(data) !== 'hello') return
         clearTimeout(limit)
+        // Also the first time: what is scored between hello and subscribe comes as well.
+        opened.send(JSON.stringify({ type: 'subscribe', since: position }))
         resolve()
       })
       opened.on('error', (error) => fail(error.message))

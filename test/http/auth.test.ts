@@ -139,7 +139,10 @@ auth('a token is looked up once in four seconds, and again after', async () => {
 auth('a revocation overtaken by a look-up still holds', async () => {
   const row = { id: 't-1', workspaceId: 'w-1', role: 'viewer' }
   let answer: (rows: object[]) => void = () => {}
-  const query = () => new Promise<object[]>((resolve) => void (answer = resolve))
+  const query = () =>
+    new Promise<object[]>((resolve) => {
+      answer = resolve
+    })
   const store = { query } as unknown as Sql
   const cached = authenticator({ store, adminTokenHash: hashToken(ADMIN_TOKEN) })
   const early = cached.authenticate('Bearer some-token', undefined)

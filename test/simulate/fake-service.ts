@@ -61,14 +61,14 @@ export async function startFakeService(scoreAfterMs = 30): Promise<FakeService> 
   const feed = new WebSocketServer({ server, path: '/api/v1/feed/ws' })
   feed.on('connection', (socket, request) => {
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return socket.close(4001)
-    sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('message', (data) => {
       const { since } = JSON.parse(String(data)) as { since?: { seq: number } }
-      socket.send(JSON.stringify({ type: 'hello', epoch: 'e', seq: log.length, heartbeatMs: 1e4 }))
+      sockets.add(socket)
       const missed = since ? log.filter(({ seq }) => seq > since.seq) : []
       if (missed.length > 0) send(socket, missed)
     })
+    socket.send(JSON.stringify({ type: 'hello', epoch: 'e', seq: log.length, heartbeatMs: 1e4 }))
   })
 
   function send(socket: WebSocket, events: typeof log): void {

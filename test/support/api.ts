@@ -77,12 +77,12 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     publicUrl: () => PUBLIC_URL,
     auth,
     sealing,
-    scorer: { name: 'rules-v1', rulesOnly: true },
+    scorerName: 'rules-v1',
     version: '1.2.3',
     window: { quietMs: 3000, maxWaitMs: 15_000 },
     webDist: join(import.meta.dirname, 'no-such-directory'),
     scoreSoon: async (leads) => void calls.scored.push(...leads),
-    forgetConnections: (hashes) => void calls.forgottenConnections.push(...hashes),
+    forgetConnection: (hashes) => void calls.forgottenConnections.push(...hashes),
     forgetToken: (actor) => void calls.forgottenTokens.push(actor),
     forgetJobs: async (_tx, lead) => void calls.forgottenJobs.push(lead),
     replay: async (what) => {
@@ -133,6 +133,19 @@ async function call(
   }
 }
 
+/** A hub that nobody listens to; its heartbeat is never due in a test. */
+const quietHub: ServerDeps['feed']['hub'] = {
+  heartbeatMs: 60_000,
+  subscribe() {},
+  unsubscribe() {},
+  wake() {},
+  closeOf() {},
+  closeAll() {},
+  meters: () => {
+    throw new Error('not part of these tests')
+  },
+}
+
 /** Ports of the webhooks and the feed, which have tests of their own. */
 function outsidePorts(
   database: Database,
@@ -156,7 +169,8 @@ function outsidePorts(
       publicUrl: () => PUBLIC_URL,
       log: silentLog,
       now: () => new Date(),
-    } as unknown as ServerDeps['feed'],
+      hub: quietHub,
+    },
   }
 }
 
