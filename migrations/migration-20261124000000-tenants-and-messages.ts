@@ -48,10 +48,13 @@ export class TenantsAndMessages extends Migration {
         primary key (id),
         constraint connection_by_token unique (token_hash),
         constraint connection_by_previous_token unique (previous_token_hash),
-        constraint connection_channel_check check (channel in ('email', 'sms', 'linkedin',
-          'smartlead', 'instantly')),
-        constraint connection_provider_check check (provider in ('emailbison', 'postmark',
-          'gohighlevel', 'twilio', 'unipile', 'smartlead', 'instantly', 'generic')),
+        constraint connection_channel_check check (channel in (
+          'email', 'sms', 'linkedin', 'smartlead', 'instantly'
+        )),
+        constraint connection_provider_check check (provider in (
+          'emailbison', 'postmark', 'gohighlevel', 'twilio', 'unipile', 'smartlead', 'instantly',
+          'generic'
+        )),
         constraint connection_workspace_id_foreign foreign key (workspace_id) references
           workspace (id) on delete cascade
       )
@@ -90,14 +93,17 @@ export class TenantsAndMessages extends Migration {
         created_at timestamptz not null default now(),
         updated_at timestamptz not null default now(),
         primary key (id),
-        constraint lead_sentiment_tag_check check (sentiment_tag in ('New', 'Meeting
-          Requested', 'Call Requested', 'Information Requested', 'Interested', 'Follow Up',
-          'Meeting Booked', 'Neutral', 'Not Interested', 'Automated Reply', 'Out of Office',
-          'Blacklist', 'Opt Out', 'Bounced')),
-        constraint lead_disqualified_by_check check (disqualified_by in ('opt_out', 'bounce',
-          'person')),
-        constraint lead_last_channel_check check (last_channel in ('email', 'sms', 'linkedin',
-          'smartlead', 'instantly')),
+        constraint lead_sentiment_tag_check check (sentiment_tag in (
+          'New', 'Meeting Requested', 'Call Requested', 'Information Requested', 'Interested',
+          'Follow Up', 'Meeting Booked', 'Neutral', 'Not Interested', 'Automated Reply',
+          'Out of Office', 'Blacklist', 'Opt Out', 'Bounced'
+        )),
+        constraint lead_disqualified_by_check check (disqualified_by in (
+          'opt_out', 'bounce', 'person'
+        )),
+        constraint lead_last_channel_check check (last_channel in (
+          'email', 'sms', 'linkedin', 'smartlead', 'instantly'
+        )),
         constraint lead_workspace_id_foreign foreign key (workspace_id) references workspace
           (id) on delete cascade
       )
@@ -118,8 +124,9 @@ export class TenantsAndMessages extends Migration {
         lead_id uuid not null,
         created_at timestamptz not null default now(),
         primary key (workspace_id, kind, value),
-        constraint lead_identity_kind_check check (kind in ('provider', 'email', 'phone',
-          'linkedin')),
+        constraint lead_identity_kind_check check (kind in (
+          'provider', 'email', 'phone', 'linkedin'
+        )),
         constraint lead_identity_lead_id_foreign foreign key (lead_id) references lead (id) on
           delete cascade
       )
@@ -149,17 +156,22 @@ export class TenantsAndMessages extends Migration {
         primary key (id),
         constraint message_dedupe unique (workspace_id, dedupe_key),
         constraint message_seq_of_lead unique (lead_id, seq),
-        constraint message_channel_check check (channel in ('email', 'sms', 'linkedin',
-          'smartlead', 'instantly')),
-        constraint message_provider_check check (provider in ('emailbison', 'postmark',
-          'gohighlevel', 'twilio', 'unipile', 'smartlead', 'instantly', 'generic')),
+        constraint message_channel_check check (channel in (
+          'email', 'sms', 'linkedin', 'smartlead', 'instantly'
+        )),
+        constraint message_provider_check check (provider in (
+          'emailbison', 'postmark', 'gohighlevel', 'twilio', 'unipile', 'smartlead', 'instantly',
+          'generic'
+        )),
         constraint message_direction_check check (direction in ('inbound', 'outbound')),
-        constraint message_kind_check check (kind in ('text', 'auto_reply', 'opt_out',
-          'opt_in', 'bounce')),
-        constraint message_sentiment_tag_check check (sentiment_tag in ('New', 'Meeting
-          Requested', 'Call Requested', 'Information Requested', 'Interested', 'Follow Up',
-          'Meeting Booked', 'Neutral', 'Not Interested', 'Automated Reply', 'Out of Office',
-          'Blacklist', 'Opt Out', 'Bounced')),
+        constraint message_kind_check check (kind in (
+          'text', 'auto_reply', 'opt_out', 'opt_in', 'bounce'
+        )),
+        constraint message_sentiment_tag_check check (sentiment_tag in (
+          'New', 'Meeting Requested', 'Call Requested', 'Information Requested', 'Interested',
+          'Follow Up', 'Meeting Booked', 'Neutral', 'Not Interested', 'Automated Reply',
+          'Out of Office', 'Blacklist', 'Opt Out', 'Bounced'
+        )),
         constraint message_lead_id_foreign foreign key (lead_id) references lead (id) on delete
           cascade
       )

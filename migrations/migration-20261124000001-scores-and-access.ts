@@ -21,12 +21,14 @@ export class ScoresAndAccess extends Migration {
         scored_at timestamptz not null default now(),
         primary key (workspace_id, seq),
         constraint score_event_of_lead unique (lead_id, message_seq),
-        constraint score_event_channel_check check (channel in ('email', 'sms', 'linkedin',
-          'smartlead', 'instantly')),
-        constraint score_event_sentiment_tag_check check (sentiment_tag in ('New', 'Meeting
-          Requested', 'Call Requested', 'Information Requested', 'Interested', 'Follow Up',
-          'Meeting Booked', 'Neutral', 'Not Interested', 'Automated Reply', 'Out of Office',
-          'Blacklist', 'Opt Out', 'Bounced')),
+        constraint score_event_channel_check check (channel in (
+          'email', 'sms', 'linkedin', 'smartlead', 'instantly'
+        )),
+        constraint score_event_sentiment_tag_check check (sentiment_tag in (
+          'New', 'Meeting Requested', 'Call Requested', 'Information Requested', 'Interested',
+          'Follow Up', 'Meeting Booked', 'Neutral', 'Not Interested', 'Automated Reply',
+          'Out of Office', 'Blacklist', 'Opt Out', 'Bounced'
+        )),
         constraint score_event_lead_id_foreign foreign key (lead_id) references lead (id) on
           delete cascade
       )
@@ -52,8 +54,9 @@ export class ScoresAndAccess extends Migration {
         error text,
         created_at timestamptz not null default now(),
         primary key (id),
-        constraint ai_interaction_outcome_check check (outcome in ('ok', 'refused',
-          'incomplete', 'invalid', 'timeout', 'rate_limited', 'error')),
+        constraint ai_interaction_outcome_check check (outcome in (
+          'ok', 'refused', 'incomplete', 'invalid', 'timeout', 'rate_limited', 'error'
+        )),
         constraint ai_interaction_workspace_id_foreign foreign key (workspace_id) references
           workspace (id) on delete cascade,
         constraint ai_interaction_lead_id_foreign foreign key (lead_id) references lead (id) on
@@ -77,8 +80,9 @@ export class ScoresAndAccess extends Migration {
         decided_by text,
         primary key (id),
         constraint ai_draft_of_message unique (message_id),
-        constraint ai_draft_channel_check check (channel in ('email', 'sms', 'linkedin',
-          'smartlead', 'instantly')),
+        constraint ai_draft_channel_check check (channel in (
+          'email', 'sms', 'linkedin', 'smartlead', 'instantly'
+        )),
         constraint ai_draft_status_check check (status in ('pending', 'approved', 'dismissed')),
         constraint ai_draft_workspace_id_foreign foreign key (workspace_id) references
           workspace (id) on delete cascade,
@@ -107,10 +111,13 @@ export class ScoresAndAccess extends Migration {
         replay_result text,
         primary key (id),
         constraint rejected_delivery_once unique (workspace_id, body_hash),
-        constraint rejected_delivery_channel_check check (channel in ('email', 'sms',
-          'linkedin', 'smartlead', 'instantly')),
-        constraint rejected_delivery_provider_check check (provider in ('emailbison',
-          'postmark', 'gohighlevel', 'twilio', 'unipile', 'smartlead', 'instantly', 'generic')),
+        constraint rejected_delivery_channel_check check (channel in (
+          'email', 'sms', 'linkedin', 'smartlead', 'instantly'
+        )),
+        constraint rejected_delivery_provider_check check (provider in (
+          'emailbison', 'postmark', 'gohighlevel', 'twilio', 'unipile', 'smartlead', 'instantly',
+          'generic'
+        )),
         constraint rejected_delivery_workspace_id_foreign foreign key (workspace_id) references
           workspace (id) on delete cascade,
         constraint rejected_delivery_connection_id_foreign foreign key (connection_id)

@@ -56,7 +56,9 @@ async function suites(storage: string, env: NodeJS.ProcessEnv): Promise<Tally> {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: uvu colours its figures
   const plain = output.replace(/\u001b\[\d+m/g, '')
   const figure = (name: string) =>
-    Number(new RegExp(`${name}:\\s+(\\d+)`).exec(plain.slice(plain.lastIndexOf('Total:')))?.[1] ?? 0)
+    Number(
+      new RegExp(`${name}:\\s+(\\d+)`).exec(plain.slice(plain.lastIndexOf('Total:')))?.[1] ?? 0,
+    )
   const total = figure('Total')
   const passed = figure('Passed')
   // A suite that breaks outside its tests fails the process, not a count.

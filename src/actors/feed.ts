@@ -99,7 +99,9 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
     unsubscribe: (id) => void actor.tell({ type: 'unsubscribe', id }),
     wake(workspaceId) {
       if (meters.workspaces === 0 || woken.has(workspaceId)) return
-      if (actor.tell({ type: 'wake', workspaceId })) woken.add(workspaceId)
+      // First noted, then sent: an idle actor handles it within this call.
+      woken.add(workspaceId)
+      if (!actor.tell({ type: 'wake', workspaceId })) woken.delete(workspaceId)
     },
     closeOf(name) {
       const reason = () => TOKEN_REVOKED

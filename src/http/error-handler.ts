@@ -46,9 +46,10 @@ export function errorHandler(log: Log) {
 }
 
 /** Without the extra fields of database errors, which quote rows. */
-function loggable(error: unknown) {
-  if (!(error instanceof Error)) return { type: typeof error }
-  return { type: error.name, code: codeOf(error), message: error.message, stack: error.stack }
+function loggable(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(`thrown: ${typeof error}`)
+  const { name, message, stack = '' } = error
+  return Object.assign(new Error(message), { name, stack, code: codeOf(error) })
 }
 
 export function notFoundHandler(request: FastifyRequest, reply: FastifyReply): FastifyReply {

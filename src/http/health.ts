@@ -20,13 +20,12 @@ export interface HealthDeps {
   guard: Guard
   health(): Promise<HealthReport>
   /** What scores: the model, or `rules-v1` where none is configured. */
-  scorerName: string
+  scorer: { name: string; rulesOnly: boolean }
   version: string
 }
 
 /** Below the usual time limit of a probe; a database that hangs must not make it hang. */
 const HEALTH_TIMEOUT_MS = 3000
-const RULES_SCORER = 'rules-v1'
 
 const liveSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Liveness' })
 const readySchema = z
@@ -98,8 +97,8 @@ export const healthRoutes: FastifyPluginAsyncZod<{ deps: HealthDeps }> = async (
       response: { 200: statusSchema, ...problemResponses('unauthorized', 'forbidden') },
     },
     handler: async () => {
-      const { scorerName, version } = deps
-      return { scorer: scorerName, rulesOnly: scorerName === RULES_SCORER, version }
+      const { scorer, version } = deps
+      return { scorer: scorer.name, rulesOnly: scorer.rulesOnly, version }
     },
   })
 }

@@ -60,10 +60,15 @@ function writeCursor(key: unknown): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 
+/** A key's text goes into a query as it comes. */
+function storable(_name: string, value: unknown): unknown {
+  return typeof value === 'string' ? storableText(value) : value
+}
+
 function readCursor<Key>(cursor: string, keySchema: z.ZodType<Key>): Key {
   let value: unknown
   try {
-    value = JSON.parse(storableText(Buffer.from(cursor, 'base64url').toString('utf8')))
+    value = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'), storable)
   } catch {
     // Falls through as undefined, which no key schema takes.
   }

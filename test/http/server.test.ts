@@ -85,6 +85,7 @@ server('what fails inside is said to the log and not to the client', async () =>
   assert.not.match(text, /workspace_settings|select|relation/i)
   const logged = lines.find((line) => line.includes(body.requestId) && line.includes('"err"'))
   assert.match(logged ?? '', 'workspace_settings')
+  assert.match(logged ?? '', '"code":"42P01"')
 })
 
 server('a database that is away is unavailable, not failed', async () => {
@@ -207,7 +208,7 @@ server('a health report that fails or hangs is not ready', async () => {
 server('the API says what scores', async () => {
   const { body } = await api.call('GET', '/api/v1/status', { token: workspace.tokens.viewer })
   assert.equal(body, { scorer: 'rules-v1', rulesOnly: true, version: '1.2.3' })
-  const model = await testApi({ scorerName: 'gpt-5-nano' })
+  const model = await testApi({ scorer: { name: 'gpt-5-nano', rulesOnly: false } })
   const answer = await model.call('GET', '/api/v1/status')
   await model.close()
   assert.equal(answer.body, { scorer: 'gpt-5-nano', rulesOnly: false, version: '1.2.3' })

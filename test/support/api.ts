@@ -77,7 +77,7 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     publicUrl: () => PUBLIC_URL,
     auth,
     sealing,
-    scorerName: 'rules-v1',
+    scorer: { name: 'rules-v1', rulesOnly: true },
     version: '1.2.3',
     window: { quietMs: 3000, maxWaitMs: 15_000 },
     webDist: join(import.meta.dirname, 'no-such-directory'),

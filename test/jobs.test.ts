@@ -1,0 +1,163 @@
+import { v7 as uuidv7 } from 'uuid'
+import * as assert from 'uvu/assert'
+import type { Database } from '../src/database.ts'
+import {
+  type ClaimedJob,
+  isLastAttempt,
+  type Jobs,
+  openJobs,
+  type PostProcessData,
+  SCORING_QUEUE,
+  type ScoringData,
+  StaleClaimError,
+} from '../src/jobs.ts'
+import { silentLog, testDatabase } from './support/database.ts'
+import { suite } from './support/suite.ts'
+
+const test = suite('durable jobs')
+const SMS = 'SMS_INBOUND_POST_PROCESS'
+let database: Database
+let jobs: Jobs
+test.before(async () => {
+  database = await testDatabase()
+  jobs = openJobs(database, silentLog)
+  await jobs.start()
+})
+test.before.each(async () => {
+  await database.query('delete from pgboss.job')
+})
+test.after(async () => {
+  await jobs.stop()
+  await database.close()
+})
+
+const post = (): PostProcessData & { channel: 'sms' } => ({
+  workspaceId: uuidv7(),
+  leadId: uuidv7(),
+  messageId: uuidv7(),
+  channel: 'sms',
+})
+const lead = (): ScoringData => ({ workspaceId: uuidv7(), leadId: uuidv7() })
+const insert = (job: PostProcessData & { channel: 'sms' }) =>
+  database.transaction((tx) => jobs.insertPostProcess(tx, [job]))
+const fetchOne = async <Data extends ScoringData>(queue: typeof SMS | typeof SCORING_QUEUE) =>
+  (await jobs.fetch<Data>(queue, 1))[0] as ClaimedJob<Data>
+const isStale = async (work: Promise<unknown>) =>
+  (await work.then(
+    () => null,
+    (error) => error,
+  )) instanceof StaleClaimError
+
+test('a job commits with its transaction and is rolled back with it', async () => {
+  await database
+    .transaction(async (tx) => {
+      await jobs.insertPostProcess(tx, [post()])
+      throw new Error('rolled back')
+    })
+    .catch(() => {})
+  assert.equal(await jobs.fetch(SMS, 10), [])
+  await insert(post())
+  assert.is((await jobs.fetch(SMS, 10)).length, 1)
+})
+
+test('one job per message, however often it is inserted', async () => {
+  const job = post()
+  await insert(job)
+  await insert(job)
+  assert.is((await jobs.fetch(SMS, 10)).length, 1)
+})
+
+test('one waiting and one active scoring job per lead', async () => {
+  const one = lead()
+  await jobs.sendScoring(database, [one, one])
+  const active = await fetchOne<ScoringData>(SCORING_QUEUE)
+  assert.is(active.data.leadId, one.leadId)
+  await jobs.sendScoring(database, [one])
+  await jobs.sendScoring(database, [one])
+  assert.equal(await jobs.fetch(SCORING_QUEUE, 10), [], 'the waiting one waits for the active one')
+  await jobs.complete(database, active)
+  assert.is((await jobs.fetch(SCORING_QUEUE, 10)).length, 1)
+})
+
+test('completing is fenced: twice, or by an earlier attempt, is stale', async () => {
+  await insert(post())
+  const job = await fetchOne<PostProcessData>(SMS)
+  assert.ok(await isStale(jobs.complete(database, { ...job, attempt: job.attempt + 1 })))
+  await jobs.complete(database, job)
+  assert.ok(await isStale(jobs.complete(database, job)))
+})
+
+test('a heartbeat names the claims that are gone', async () => {
+  await insert(post())
+  await insert(post())
+  const [kept, lost] = (await jobs.fetch(SMS, 2)) as [ClaimedJob, ClaimedJob]
+  await jobs.complete(database, lost)
+  assert.equal(await jobs.touch([kept, lost]), [lost])
+})
+
+test('a released job is due again with no attempt spent', async () => {
+  await insert(post())
+  const job = await fetchOne<PostProcessData>(SMS)
+  await jobs.release(job, 0)
+  const again = await fetchOne<PostProcessData>(SMS)
+  assert.is(again.id, job.id)
+  assert.is(again.attempt, 0)
+  await jobs.release(again, 60_000)
+  assert.equal(await jobs.fetch(SMS, 1), [], 'not before its delay')
+})
+
+test('a released scoring job gives way to one that waits already', async () => {
+  const one = lead()
+  await jobs.sendScoring(database, [one])
+  const active = await fetchOne<ScoringData>(SCORING_QUEUE)
+  await jobs.sendScoring(database, [one])
+  await jobs.release(active, 0)
+  const next = await jobs.fetch(SCORING_QUEUE, 10)
+  assert.is(next.length, 1)
+  assert.is.not(next[0]?.id, active.id)
+})
+
+test('a failed job comes back later with its attempt counted', async () => {
+  await insert(post())
+  const job = await fetchOne<PostProcessData>(SMS)
+  await jobs.fail(job, 'no luck')
+  await database.query(`update pgboss.job set start_after = now() where state = 'retry'`)
+  const again = await fetchOne<PostProcessData>(SMS)
+  assert.is(again.attempt, 1)
+  assert.not.ok(isLastAttempt(again))
+})
+
+test('a terminal failure is dead-lettered at once', async () => {
+  await insert(post())
+  const job = await fetchOne<PostProcessData>(SMS)
+  await jobs.fail(job, 'hopeless', { terminal: true })
+  const rows = await database.query<{ name: string; state: string }>(
+    `select name, state::text as state from pgboss.job order by name`,
+  )
+  assert.equal(rows, [
+    { name: 'LEADPULSE_DEAD_LETTER', state: 'created' },
+    { name: SMS, state: 'failed' },
+  ])
+})
+
+test('what a killed process held is due at once after it is reclaimed', async () => {
+  await insert(post())
+  const orphan = await fetchOne<PostProcessData>(SMS)
+  assert.is(await jobs.reclaimOrphans(), 1)
+  const again = await fetchOne<PostProcessData>(SMS)
+  assert.is(again.id, orphan.id)
+  assert.is(again.attempt, 1, 'a job that kills its process must not come back for ever')
+  assert.ok(await isStale(jobs.complete(database, orphan)))
+})
+
+test('erasing a lead removes every job that names it', async () => {
+  const job = post()
+  await insert(job)
+  await jobs.sendScoring(database, [job])
+  await insert(post())
+  await database.transaction((tx) => jobs.forgetLead(tx, job))
+  const rows = await database.query(`select 1 from pgboss.job`)
+  assert.is(rows.length, 1)
+})
+
+test.run()
