@@ -98,7 +98,7 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
     },
     unsubscribe: (id) => void actor.tell({ type: 'unsubscribe', id }),
     wake(workspaceId) {
-      if (meters.workspaces === 0 || woken.has(workspaceId)) return
+      if (woken.has(workspaceId)) return
       // First noted, then sent: an idle actor handles it within this call.
       woken.add(workspaceId)
       if (!actor.tell({ type: 'wake', workspaceId })) woken.delete(workspaceId)

@@ -48,7 +48,11 @@ export function connectionDirectory(
     )
     const provider = row && providerFor(row.channel, row.provider)
     if (!provider) return null
-    const signature = row.sealedSignature === null ? null : unseal(row.sealedSignature, row.id)
+    // Through the schema again: what was sealed by an earlier version gets today's defaults.
+    const signature =
+      row.sealedSignature === null
+        ? null
+        : (provider.signatureSchema?.parse(unseal(row.sealedSignature, row.id)) ?? null)
     return { id: row.id, workspaceId: row.workspaceId, channel: row.channel, provider, signature }
   }
 
