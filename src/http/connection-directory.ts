@@ -48,12 +48,16 @@ export function connectionDirectory(
     )
     const provider = row && providerFor(row.channel, row.provider)
     if (!provider) return null
-    // Through the schema again: what was sealed by an earlier version gets today's defaults.
-    const signature =
-      row.sealedSignature === null
-        ? null
-        : (provider.signatureSchema?.parse(unseal(row.sealedSignature, row.id)) ?? null)
+    const signature = signatureOf(row, provider)
     return { id: row.id, workspaceId: row.workspaceId, channel: row.channel, provider, signature }
+  }
+
+  /** Fails closed: a connection that was to be verified is never taken for one that is not. */
+  function signatureOf({ id, sealedSignature }: ConnectionRow, provider: Provider): unknown {
+    if (sealedSignature === null) return null
+    if (!provider.signatureSchema) throw new Error(`${provider.name} takes no signature`)
+    // Through the schema again: what was sealed by an earlier version gets today's defaults.
+    return provider.signatureSchema.parse(unseal(sealedSignature, id))
   }
 
   return {

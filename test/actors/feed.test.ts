@@ -135,6 +135,8 @@ test('nobody hears of a foreign workspace', async () => {
   hub.subscribe(they.subscriber, { hello: await here(theirs.id), snapshot: true })
   const myLead = await mine.addLead()
   const theirLead = await theirs.addLead()
+  await me.frames.until(({ type }) => type === 'snapshot')
+  await they.frames.until(({ type }) => type === 'snapshot')
   for (const overall of [1, 2, 3, 4]) {
     await Promise.all([mine.score(myLead, overall), theirs.score(theirLead, overall)])
   }
