@@ -5,8 +5,12 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { KnownConnection } from '../actors/intake.ts'
-import type { ProviderName } from '../domain/channels/inbound-event.ts'
-import { type Channel, channels } from '../domain/channels/inbound-event.ts'
+import {
+  type Channel,
+  channels,
+  type Provider,
+  type ProviderName,
+} from '../domain/channels/inbound-event.ts'
 import { providerFor } from '../domain/channels/registry.ts'
 import type { Sql } from '../domain/sql.ts'
 
