@@ -47,7 +47,9 @@ export const scripts: readonly Script[] = [
     score: score(4, 4, 4),
     steps: [
       opener,
-      says('Sure, can you do {day} 2pm ET? What does it cost for {seats} seats?'),
+      says(
+        'We do all of that by hand today. Can you do {day} 2pm ET? What does it cost for {seats} seats?',
+      ),
       us('Great, {day} 2pm it is. I will bring the price list.'),
       says('Perfect, see you {day}.'),
       adds('Please send the invite to me and to our depot manager.'),
@@ -59,7 +61,7 @@ export const scripts: readonly Script[] = [
     score: score(4, 4, 4),
     steps: [
       opener,
-      says('Yes, we lose two weeks per new driver and {seats} of them start next month.'),
+      says('Yes, we are struggling with that, and {seats} new drivers start next month.'),
       adds('We need this solved before then.'),
       adds('Can you call me today?'),
     ],

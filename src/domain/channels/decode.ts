@@ -4,8 +4,6 @@ import type { ZodError } from 'zod'
 import { storableText } from '../text/storable-text.ts'
 import type { ParseResult } from './inbound-event.ts'
 
-export { storableText }
-
 type Decoded<T> = { ok: true; value: T } | { ok: false; result: ParseResult }
 
 /** Longer keys are hashed: an index row must stay far below PostgreSQL's 2,704 bytes. */
@@ -58,7 +56,11 @@ export function sha256(text: string): string {
 export function rejection(error: ZodError, context: string): ParseResult {
   const issue = error.issues[0]
   const field = issue?.path.join('.') || 'body'
-  return { outcome: 'rejected', reason: `${context}: ${field}: ${issue?.message ?? 'invalid'}`, field }
+  return {
+    outcome: 'rejected',
+    reason: `${context}: ${field}: ${issue?.message ?? 'invalid'}`,
+    field,
+  }
 }
 
 /** Before this no provider existed; a time outside is a mistake, e.g. seconds read as a date. */

@@ -2,7 +2,8 @@
 import { normalizeEmail } from '../identity.ts'
 import { htmlToPlainText, subjectOf } from '../text/plain-text.ts'
 import { newTextOf } from '../text/quoted-thread.ts'
-import { decodeJson, dedupeKey, parseTime, rejection, storableText, textOrNull } from './decode.ts'
+import { storableText } from '../text/storable-text.ts'
+import { decodeJson, dedupeKey, parseTime, rejection, textOrNull } from './decode.ts'
 import {
   type Data,
   envelopeOf,

@@ -3,7 +3,7 @@
  * HTML are dropped by name or by size, whatever else a provider sends is cut to a budget.
  */
 
-import { storableText } from './decode.ts'
+import { storableText } from '../text/storable-text.ts'
 
 const STRING_CHARACTERS_MAX = 16_000
 const PAYLOAD_CHARACTERS_MAX = 64_000

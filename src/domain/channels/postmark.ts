@@ -4,15 +4,8 @@ import { z } from 'zod'
 import { identitiesOf, normalizeEmail } from '../identity.ts'
 import { subjectOf } from '../text/plain-text.ts'
 import { newTextOf } from '../text/quoted-thread.ts'
-import {
-  decodeJson,
-  dedupeKey,
-  parseTime,
-  rejection,
-  splitName,
-  storableText,
-  textOrNull,
-} from './decode.ts'
+import { storableText } from '../text/storable-text.ts'
+import { decodeJson, dedupeKey, parseTime, rejection, splitName, textOrNull } from './decode.ts'
 import type {
   Delivery,
   EventKind,
