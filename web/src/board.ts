@@ -1,0 +1,220 @@
+/**
+ * What the table shows: pages of the API, kept up to date by the feed. Rows never move under a
+ * person's pointer or focus: while `held`, new leads wait and are counted. Knows no framework.
+ */
+import { feedClient } from '../feed-client.ts'
+import type { FeedState, ScoreEvent } from '../feed-frames.ts'
+import { type Api, ApiError } from './api.ts'
+import { asRow, type Lead, passes, type Row, withEvent } from './lead.ts'
+import type { View } from './session.ts'
+
+export interface BoardState {
+  rows: Row[]
+  /** False until the first page is there. */
+  loaded: boolean
+  loading: boolean
+  error: string | null
+  hasMore: boolean
+  /** New leads that wait for the table to be free. */
+  waiting: number
+  /** More changed than single rows can be fetched for: only a reload shows it all. */
+  outdated: boolean
+  paused: boolean
+  feed: FeedState
+  seq: number | null
+  gaps: number
+  repeats: number
+}
+
+export interface Board {
+  state(): BoardState
+  show(view: View): void
+  loadMore(): void
+  reload(): void
+  /** The pointer or the focus is in the table. */
+  hold(held: boolean): void
+  pause(paused: boolean): void
+  showWaiting(): void
+  reconnect(): void
+  close(): void
+}
+
+export interface BoardOptions {
+  api: Api
+  token: string
+  baseUrl: string
+  onChange(state: BoardState): void
+  onRefused(): void
+}
+
+/** Changes are shown together this often; faster nobody reads. */
+const FLUSH_MS = 150
+/** Unknown leads fetched one by one per flush; beyond, a reload is cheaper. */
+const FETCH_MAX = 10
+const EVENTS_KEPT_MAX = 5000
+const ROWS_MAX = 2000
+
+export function openBoard(options: BoardOptions): Board {
+  const { api } = options
+  let view: View = { score: 'all', q: '' }
+  let nextCursor: string | null = null
+  let loading: AbortController | undefined
+  let flushTimer: ReturnType<typeof setTimeout> | undefined
+  let held = false
+  let wasLive = false
+  /** Newest event per lead, not yet shown. */
+  let events = new Map<string, ScoreEvent>()
+  let waiting = new Map<string, Row>()
+  let state: BoardState = {
+    rows: [],
+    loaded: false,
+    loading: false,
+    error: null,
+    hasMore: false,
+    waiting: 0,
+    outdated: false,
+    paused: false,
+    feed: { kind: 'connecting' },
+    seq: null,
+    gaps: 0,
+    repeats: 0,
+  }
+
+  function change(part: Partial<BoardState>): void {
+    state = { ...state, ...part }
+    options.onChange(state)
+  }
+
+  const feed = feedClient({
+    baseUrl: options.baseUrl,
+    token: () => options.token,
+    onScores(batch) {
+      for (const event of batch.events) events.set(event.leadId, event)
+      if (events.size > EVENTS_KEPT_MAX) {
+        events = new Map()
+        change({ outdated: true })
+      }
+      flushSoon()
+    },
+    onReset: () => void load(null),
+    onState(feedState) {
+      change({ feed: feedState })
+      if (feedState.kind === 'refused' && feedState.why === 'unauthorized') options.onRefused()
+      // What was scored between the first page and the subscription is in neither.
+      if (feedState.kind === 'live' && !wasLive) {
+        wasLive = true
+        void load(null)
+      }
+    },
+    onViolation({ kind }) {
+      change(kind === 'gap' ? { gaps: state.gaps + 1 } : { repeats: state.repeats + 1 })
+    },
+  })
+
+  async function load(cursor: string | null): Promise<void> {
+    loading?.abort()
+    const mine = new AbortController()
+    loading = mine
+    change({ loading: true })
+    try {
+      const page = await api.leads({ ...view, cursor, signal: mine.signal })
+      if (mine.signal.aborted) return
+      nextCursor = page.nextCursor
+      const known = cursor ? state.rows : []
+      const ids = new Set(known.map(({ id }) => id))
+      const rows = [...known, ...page.items.filter(({ id }) => !ids.has(id)).map(asRow)]
+      if (!cursor) waiting = new Map()
+      const outdated = cursor ? state.outdated : false
+      change({ rows, loaded: true, loading: false, error: null, hasMore: hasMore(), outdated })
+      change({ waiting: waiting.size })
+      flushSoon()
+    } catch (error) {
+      if (mine.signal.aborted) return
+      if (error instanceof ApiError && error.status === 401) options.onRefused()
+      change({ loading: false, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  const hasMore = () => nextCursor !== null && state.rows.length < ROWS_MAX
+
+  function flushSoon(): void {
+    flushTimer ??= setTimeout(() => {
+      flushTimer = undefined
+      if (!state.paused && state.loaded) flush()
+    }, FLUSH_MS)
+  }
+
+  function flush(): void {
+    const due = events
+    events = new Map()
+    const seq = feed.position()?.seq ?? state.seq
+    const rows: Row[] = []
+    for (const row of state.rows) {
+      const event = due.get(row.id)
+      due.delete(row.id)
+      const next = (event && withEvent(row, event)) ?? row
+      // One that left the filter goes as soon as that moves nothing under the pointer.
+      if (next.version === 0 || held || passes(next, view.score, view.q)) rows.push(next)
+    }
+    for (const [id, row] of waiting) {
+      const event = due.get(id)
+      due.delete(id)
+      if (event) waiting.set(id, withEvent(row, event) ?? row)
+    }
+    change({ rows, seq })
+    if (due.size > FETCH_MAX) change({ outdated: true })
+    else for (const event of due.values()) void arrive(event)
+    if (!held && waiting.size > 0) showWaiting()
+  }
+
+  /** A lead that is on no page yet. */
+  async function arrive(event: ScoreEvent): Promise<void> {
+    const asked = view
+    let lead: Lead | null
+    try {
+      lead = await api.lead(event.leadId)
+    } catch {
+      change({ outdated: true })
+      return
+    }
+    if (!lead || view !== asked || !passes(lead, view.score, view.q)) return
+    if (state.rows.some(({ id }) => id === event.leadId)) return
+    waiting.set(lead.id, { ...asRow(lead), version: 1, previous: event.previousOverallScore })
+    change({ waiting: waiting.size })
+    if (!held && !state.paused) showWaiting()
+  }
+
+  function showWaiting(): void {
+    const fresh = [...waiting.values()].reverse()
+    waiting = new Map()
+    const ids = new Set(fresh.map(({ id }) => id))
+    const rows = [...fresh, ...state.rows.filter(({ id }) => !ids.has(id))].slice(0, ROWS_MAX)
+    change({ rows, waiting: 0 })
+  }
+
+  feed.start()
+  return {
+    state: () => state,
+    show(next) {
+      view = next
+      void load(null)
+    },
+    loadMore: () => void load(nextCursor),
+    reload: () => void load(null),
+    hold(next) {
+      held = next
+      if (!held) flushSoon()
+    },
+    pause(paused) {
+      change({ paused })
+      if (!paused) flushSoon()
+    },
+    showWaiting,
+    reconnect: feed.reconnectNow,
+    close() {
+      clearTimeout(flushTimer)
+      loading?.abort()
+      feed.stop()
+    },
+  }
+}

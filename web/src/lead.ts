@@ -1,0 +1,86 @@
+/** A lead as the dashboard holds it: a row of the API, kept up to date by score events. */
+import type { ScoreEvent } from '../feed-frames.ts'
+
+export interface Lead {
+  id: string
+  state: string
+  name: string | null
+  company: string | null
+  title: string | null
+  email: string | null
+  phone: string | null
+  channels: string[]
+  lastChannel: string | null
+  sentimentTag: string
+  fitScore: number | null
+  intentScore: number | null
+  overallScore: number | null
+  scoreReasoning: string | null
+  scoredAt: string | null
+  scoredBy: string | null
+  disqualifiedReason: string | null
+  scoringError: string | null
+  scoredSeq: number
+}
+
+export interface Row extends Lead {
+  /** Raised by each live change; 0: as loaded. */
+  version: number
+  /** Overall score before the last live change. */
+  previous: number | null
+}
+
+export const scoreFilters = [
+  { value: 'all', label: 'All' },
+  { value: '4', label: '4' },
+  { value: '3plus', label: '3+' },
+  { value: '2plus', label: '2+' },
+  { value: '1plus', label: '1+' },
+  { value: 'unscored', label: 'Unscored' },
+  { value: 'disqualified', label: 'Disqualified' },
+] as const
+export type ScoreFilter = (typeof scoreFilters)[number]['value']
+
+export const asRow = (lead: Lead): Row => ({ ...lead, version: 0, previous: null })
+
+/** Null: the row knows this score, or a newer one, already. */
+export function withEvent(row: Row, event: ScoreEvent): Row | null {
+  if (event.messageSeq <= row.scoredSeq) return null
+  const isDisqualified = event.model === 'disqualified'
+  return {
+    ...row,
+    state: isDisqualified ? 'disqualified' : event.overallScore === null ? 'unscored' : 'scored',
+    lastChannel: event.channel ?? row.lastChannel,
+    sentimentTag: event.sentimentTag,
+    fitScore: event.fitScore,
+    intentScore: event.intentScore,
+    overallScore: event.overallScore,
+    scoreReasoning: event.scoreReasoning,
+    scoredAt: event.overallScore === null ? null : event.scoredAt,
+    scoredBy: event.model,
+    disqualifiedReason: isDisqualified ? (event.scoreReasoning ?? 'Disqualified') : null,
+    scoringError: null,
+    scoredSeq: event.messageSeq,
+    version: row.version + 1,
+    previous: event.previousOverallScore,
+  }
+}
+
+export function passes(lead: Lead, score: ScoreFilter, q: string): boolean {
+  return passesScore(lead, score) && passesSearch(lead, q)
+}
+
+function passesScore({ overallScore, disqualifiedReason }: Lead, score: ScoreFilter): boolean {
+  if (score === 'all') return true
+  if (score === 'unscored') return overallScore === null
+  if (score === 'disqualified') return disqualifiedReason !== null
+  const least = Number(score[0])
+  return overallScore !== null && overallScore >= least
+}
+
+function passesSearch({ name, company, email, phone }: Lead, q: string): boolean {
+  const wanted = q.trim().toLowerCase()
+  return (
+    [name, company, email, phone].some((text) => text?.toLowerCase().includes(wanted)) || !wanted
+  )
+}
