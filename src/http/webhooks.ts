@@ -4,8 +4,9 @@
  * and no outbound call happens in here; 200 is never said before the commit.
  */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import type { Intake, IntakeAnswer, KnownConnection } from '../actors/intake.ts'
-import type { Delivery } from '../domain/channels/inbound-event.ts'
+import { channels, type Delivery } from '../domain/channels/inbound-event.ts'
 import type { ConnectionDirectory } from './connection-directory.ts'
 import { Problem } from './problem.ts'
 import { bodyReader } from './raw-body.ts'
@@ -20,10 +21,15 @@ export interface WebhookDeps {
   now(): Date
 }
 
-interface Params {
-  channel: string
-  token: string
-}
+type Params = z.output<typeof paramsSchema>
+const paramsSchema = z.strictObject({
+  channel: z.string().meta({ description: `One of ${channels.join(', ')}` }),
+  token: z.string().meta({ description: 'From the webhookUrl of a connection' }),
+})
+const DESCRIPTION = `The body is what the connection's provider sends. Provider \`generic\` takes our own JSON:
+\`{externalId, direction?: "inbound"|"outbound", sentAt?, subject?, body, lead: {email?|phone?|linkedinUrl?|externalId?, firstName?, lastName?, company?, title?}}\`.
+
+Answered 200 with \`{"status": "accepted"|"duplicate"|"ignored"|"rejected", "messageId"?, "reason"?, "field"?}\`, never before the message is committed (Twilio: \`<Response/>\`). 401 unknown URL or wrong signature; 400 not the format; 413 too large; 422 a field is wrong (generic only: deliveries of other providers are kept as rejected and answered 200); 503, for GoHighLevel 429, not stored: send again.`
 
 /** Senders that honour it come back after the usual length of a restart. */
 const RETRY_AFTER_SECONDS = 10
@@ -43,7 +49,13 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
     url: '/webhooks/:channel/:token',
     // The token is a secret: this route is not logged with its URL.
     logLevel: 'warn',
-    schema: { hide: true },
+    schema: {
+      tags: ['Webhooks'],
+      security: [],
+      summary: 'Deliver a webhook; the URL is the secret of one connection',
+      description: DESCRIPTION,
+      params: paramsSchema,
+    },
     async onRequest(request, reply) {
       const connection = await admit(deps, request, reply)
       if (!connection) return reply

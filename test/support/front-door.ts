@@ -1,5 +1,6 @@
 /** The webhook route with everything behind it: real database, real jobs, real actors, `rules-v1`. */
 import { type FastifyInstance, fastify } from 'fastify'
+import { validatorCompiler } from 'fastify-type-provider-zod'
 import { v7 as uuidv7 } from 'uuid'
 import { type App, startApp } from '../../src/actors/app.ts'
 import type { Intake } from '../../src/actors/intake.ts'
@@ -77,6 +78,7 @@ export async function openFrontDoor(): Promise<FrontDoor> {
   const state: FrontDoor['state'] = { open: true, now: null, intake: null }
   const server = fastify()
   server.setErrorHandler(errorHandler(silentLog))
+  server.setValidatorCompiler(validatorCompiler)
   const intake: Intake = {
     accept: (...args) => (state.intake ?? app.intake).accept(...args),
   }

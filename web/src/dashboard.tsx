@@ -1,4 +1,5 @@
 /** The page: filter and search above, the live table, and what proves that nothing is missing. */
+import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type Api, api, type Status } from './api.ts'
 import { type Board, type BoardState, openBoard } from './board.ts'
@@ -52,7 +53,14 @@ export function Dashboard({ token, onRefused, onSignOut }: DashboardProps) {
             <code>OPENAI_API_KEY</code> and restart to have a model score.
           </p>
         )}
-        <Filters view={view} onView={setView} count={state.loaded ? rows.length : null} />
+        <Filters view={view} onView={setView}>
+          {state.waiting > 0 && (
+            <button type="button" class="fresh" onClick={board.showWaiting}>
+              Show {plural(state.waiting, 'new lead')}
+            </button>
+          )}
+          <span class="count muted">{state.loaded && countOf(state)}</span>
+        </Filters>
         <Trouble state={state} board={board} />
         {rows.length > 0 && (
           <TableArea board={board}>
@@ -88,10 +96,14 @@ function Mark() {
 interface FiltersProps {
   view: View
   onView(view: View): void
-  count: number | null
+  children: ComponentChildren
 }
 
-function Filters({ view, onView, count }: FiltersProps) {
+function countOf({ rows, hasMore }: BoardState): string {
+  return hasMore ? `first ${plural(rows.length, 'lead')}` : plural(rows.length, 'lead')
+}
+
+function Filters({ view, onView, children }: FiltersProps) {
   return (
     <search class="filters">
       <fieldset>
@@ -116,13 +128,13 @@ function Filters({ view, onView, count }: FiltersProps) {
         value={view.q}
         onInput={(event) => onView({ ...view, q: event.currentTarget.value })}
       />
-      <span class="count muted">{count === null ? '' : plural(count, 'lead')}</span>
+      {children}
     </search>
   )
 }
 
 /** Rows keep their place while somebody points at them or stands in them. */
-function TableArea({ board, children }: { board: Board; children: preact.ComponentChildren }) {
+function TableArea({ board, children }: { board: Board; children: ComponentChildren }) {
   const why = useRef({ pointer: false, focus: false })
   const hold = (part: Partial<typeof why.current>) => {
     Object.assign(why.current, part)
@@ -143,7 +155,7 @@ function TableArea({ board, children }: { board: Board; children: preact.Compone
 
 function Trouble({ state, board }: { state: BoardState; board: Board }) {
   return (
-    <div class="bars-above">
+    <div>
       {state.error && (
         <p class="problem" role="alert">
           The leads could not be loaded. {state.error}{' '}
@@ -159,11 +171,6 @@ function Trouble({ state, board }: { state: BoardState; board: Board }) {
             Load the newest
           </button>
         </p>
-      )}
-      {state.waiting > 0 && (
-        <button type="button" class="fresh" onClick={board.showWaiting}>
-          Show {plural(state.waiting, 'new lead')}
-        </button>
       )}
     </div>
   )

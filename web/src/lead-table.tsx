@@ -62,12 +62,24 @@ const LeadRow = memo(function LeadRow({ row, now }: LeadRowProps) {
         <Move row={row} />
       </td>
       <th {...asRowHead} class="c-lead">
-        <span class="name">{name}</span>
-        {contact && contact !== name && <span class="sub">{contact}</span>}
+        <span class="name" title={name}>
+          {name}
+        </span>
+        {contact && contact !== name && (
+          <span class="sub" title={contact}>
+            {contact}
+          </span>
+        )}
       </th>
       <td {...asCell} class="c-company">
-        <span class="cut">{row.company ?? '-'}</span>
-        {row.title && <span class="sub">{row.title}</span>}
+        <span class="cut" title={row.company ?? undefined}>
+          {row.company ?? '-'}
+        </span>
+        {row.title && (
+          <span class="sub" title={row.title}>
+            {row.title}
+          </span>
+        )}
       </td>
       <td {...asCell} class="c-fit" data-label="Fit">
         <Score axis="fit" value={row.fitScore} />
@@ -91,7 +103,9 @@ const LeadRow = memo(function LeadRow({ row, now }: LeadRowProps) {
   )
 })
 
-function Move({ row: { version, previous, overallScore } }: { row: Row }) {
+function Move({ row }: { row: Row }) {
+  const { version, previous, overallScore } = row
+  if (row.disqualifiedReason !== null) return <span class="move">disqualified</span>
   if (version === 0 || previous === null || overallScore === null || previous === overallScore) {
     return null
   }
