@@ -12,6 +12,7 @@ export const apps = [
     wait_ready: true,
     listen_timeout: 20_000,
     exp_backoff_restart_delay: 200,
-    max_memory_restart: '700M',
+    // The embedded database alone takes 470 MB, while it is created 680 MB (measured under pm2).
+    max_memory_restart: '1500M',
   },
 ]
