@@ -15,9 +15,17 @@ export async function firstStart(store: Store): Promise<MadeWorkspace | null> {
   })
 }
 
+export interface AdminToken {
+  value: string
+  /** This start generated it: the only one that prints it. */
+  made: boolean
+  /** Where it can be looked up, for people. */
+  source: string
+}
+
 export interface Welcome {
   url: string
-  admin: { value: string; made: boolean }
+  admin: AdminToken
   welcome: MadeWorkspace | null
   rulesOnly: boolean
 }
@@ -28,6 +36,8 @@ export function printWelcome({ url, admin, welcome, rulesOnly }: Welcome): void 
   if (admin.made) {
     lines.push('', '  Dashboard, with your admin token (shown once, kept in DATA_DIR/admin-token):')
     lines.push(`    ${url}/#token=${admin.value}`)
+  } else {
+    lines.push(`  Sign in with ${admin.source}`)
   }
   if (welcome) {
     lines.push(

@@ -14,7 +14,7 @@ import { rulesScorer } from './domain/scoring/rules-scorer.ts'
 import type { Scorer } from './domain/scoring/score.ts'
 import type { WindowDefaults } from './domain/scoring/scoring-input.ts'
 import { hashToken } from './domain/tokens.ts'
-import { firstStart, printWelcome } from './first-start.ts'
+import { type AdminToken, firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
 import { connectionDirectory } from './http/connection-directory.ts'
 import { healthOf } from './http/health-report.ts'
@@ -131,9 +131,10 @@ async function openServer(parts: Parts) {
   })
 }
 
-function adminToken(config: Config): { value: string; made: boolean } {
-  if (config.adminToken) return { value: config.adminToken, made: false }
-  return keptSecret(config.dataDir, 'admin-token', () => `lp_${randomSecret()}`)
+function adminToken({ adminToken: given, dataDir }: Config): AdminToken {
+  if (given) return { value: given, made: false, source: 'the ADMIN_TOKEN you set' }
+  const kept = keptSecret(dataDir, 'admin-token', () => `lp_${randomSecret()}`)
+  return { ...kept, source: `the admin token in ${join(dataDir, 'admin-token')}` }
 }
 
 function secretsKey(config: Config): Buffer {

@@ -152,7 +152,7 @@ export interface Guard {
   principalOf(request: object): Principal
 }
 
-export function openGuard(auth: Authenticator): Guard {
+export function openGuard(auth: Pick<Authenticator, 'authenticate'>): Guard {
   const principals = new WeakMap<object, Principal>()
 
   const enter = async (request: FastifyRequest, reply: FastifyReply): Promise<Principal> => {

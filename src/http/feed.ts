@@ -110,7 +110,7 @@ const pollQuery = z.strictObject({
 
 export const feedRoutes: FastifyPluginAsyncZod<{ deps: FeedDeps }> = async (app, { deps }) => {
   const { authenticate, store } = deps
-  const guard = openGuard({ authenticate, isCron: () => false, invalidate: () => {} })
+  const guard = openGuard({ authenticate })
 
   app.route({
     method: 'POST',

@@ -14,6 +14,7 @@ import {
 } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { ServerOptions } from 'ws'
+import { FEED_PROTOCOL } from '../domain/feed-protocol.ts'
 import type { Log } from '../log.ts'
 import { type Authenticator, openGuard } from './auth.ts'
 import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
@@ -58,7 +59,6 @@ const CONNECTION_TIMEOUT_MS = 300_000
 const WEBSOCKET_PAYLOAD_BYTES_MAX = 8 * 1024
 /** Without it, one client that never answers the close frame holds shutdown for 30 s. */
 const WEBSOCKET_CLOSE_TIMEOUT_MS = 1000
-const FEED_PROTOCOL = 'leadpulse.feed.v1'
 
 /** `closeTimeout` is in ws 8.23, not yet in its types. */
 const websocketOptions: Omit<ServerOptions, 'path' | 'WebSocket'> & { closeTimeout: number } = {

@@ -71,7 +71,7 @@ const LeadRow = memo(function LeadRow({ row, now }: LeadRowProps) {
           </span>
         )}
       </th>
-      <td {...asCell} class="c-company">
+      <td {...asCell} class={`c-company ${row.company || row.title ? '' : 'blank'}`}>
         <span class="cut" title={row.company ?? undefined}>
           {row.company ?? '-'}
         </span>
