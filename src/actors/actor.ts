@@ -11,19 +11,23 @@ import { mailbox } from './mailbox.ts'
 
 export interface Behavior<Msg> {
   /** Synchronous. What it starts it hands to `self.run`, and the result comes back as a message. */
-  handle(message: Msg): void
+  // biome-ignore lint/suspicious/noConfusingVoidType: plain void would let an async handler pass
+  handle(message: Msg): void | undefined
   /** Called once at the end; must not throw. */
   dispose?(): void
 }
 
-/** What an incarnation may do to itself. Everything here ends with the incarnation. */
+/**
+ * What an incarnation may do to itself. Everything here ends with the incarnation. Its functions are
+ * properties because TypeScript checks the message of a method only loosely.
+ */
 export interface Self<Msg> {
   readonly name: string
   /** Aborted when the incarnation ends. */
   readonly signal: AbortSignal
-  tell(message: Msg): void
+  readonly tell: (message: Msg) => void
   /** Sends `message` to this incarnation after `ms`; answers the cancel function. */
-  after(ms: number, message: Msg): () => void
+  readonly after: (ms: number, message: Msg) => () => void
   /** Runs async work beside the mailbox; its outcome arrives as a message, unless the end came first. */
   run<T>(
     work: (signal: AbortSignal) => Promise<T>,
@@ -43,6 +47,8 @@ export interface Life<Msg> {
 export interface LifeOptions<Msg> {
   name: string
   incarnate(self: Self<Msg>): Behavior<Msg>
+  /** A message was taken: from outside, from itself, from a timer or from side work. */
+  onSent(): void
   onHandled(): void
   /** The handler threw, or mapping a result to a message did. The life is over already. */
   onCrash(error: unknown, unhandled: Msg[]): void
@@ -73,7 +79,7 @@ export function actorRoot(): ActorRoot {
 function live<Msg>(options: LifeOptions<Msg>, holder: Ref<unknown>, generation: number): Life<Msg> {
   const waiting = mailbox<Msg>()
   const controller = new AbortController()
-  const timers = new Set<NodeJS.Timeout>()
+  const timers = timerSet()
   let behavior: Behavior<Msg> | undefined
   let ended = false
   // Hexadecimal, because nact refuses other names; with the generation in it, because nact finds
@@ -99,6 +105,7 @@ function live<Msg>(options: LifeOptions<Msg>, holder: Ref<unknown>, generation: 
   function send(message: Msg): boolean {
     if (ended) return false
     waiting.push(message)
+    options.onSent()
     dispatch(ref as never, NEXT as never)
     return true
   }
@@ -106,8 +113,7 @@ function live<Msg>(options: LifeOptions<Msg>, holder: Ref<unknown>, generation: 
   function end(): Msg[] {
     if (ended) return []
     ended = true
-    for (const timer of timers) clearTimeout(timer)
-    timers.clear()
+    timers.end()
     controller.abort()
     stop(ref as never)
     behavior?.dispose?.()
@@ -122,18 +128,9 @@ function live<Msg>(options: LifeOptions<Msg>, holder: Ref<unknown>, generation: 
     name: options.name,
     signal: controller.signal,
     tell: (message) => void send(message),
-    after(ms, message) {
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        send(message)
-      }, ms)
-      timers.add(timer)
-      return () => {
-        clearTimeout(timer)
-        timers.delete(timer)
-      }
-    },
+    after: (ms, message) => timers.after(ms, () => send(message)),
     run(work, done, failed) {
+      if (ended) return
       Promise.resolve()
         .then(() => work(controller.signal))
         .then(done, failed)
@@ -147,4 +144,29 @@ function live<Msg>(options: LifeOptions<Msg>, holder: Ref<unknown>, generation: 
     crash(error)
   }
   return { send, depth: waiting.size, end }
+}
+
+/** The timers of one incarnation. Its handler may go on after the end: none is set then. */
+function timerSet() {
+  const timers = new Set<NodeJS.Timeout>()
+  let ended = false
+  return {
+    after(ms: number, fire: () => void): () => void {
+      if (ended) return () => {}
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        fire()
+      }, ms)
+      timers.add(timer)
+      return () => {
+        clearTimeout(timer)
+        timers.delete(timer)
+      }
+    },
+    end() {
+      ended = true
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
+    },
+  }
 }

@@ -33,6 +33,7 @@ export interface ActorMeters {
   status: ActorStatus
   /** Messages waiting in the mailbox. */
   depth: number
+  /** Messages taken, its own and its timers' too: sent = seen + depth + those a crash or stop lost. */
   sent: number
   seen: number
   restarts: number
@@ -40,12 +41,13 @@ export interface ActorMeters {
   deadLetters: number
 }
 
+/** Properties, not methods: of a method TypeScript would let a wider message type pass. */
 export interface Actor<Msg> {
   readonly name: string
   /** False when nobody is there to take it; counted as a dead letter. */
-  tell(message: Msg): boolean
+  readonly tell: (message: Msg) => boolean
   /** Like `tell`, but also refuses (uncounted) when `depthMax` messages wait already. */
-  offer(message: Msg, depthMax: number): boolean
+  readonly offer: (message: Msg, depthMax: number) => boolean
   /** Ends the incarnation; may be called twice. Unhandled messages go to `onLost`. */
   stop(): void
   meters(): ActorMeters
@@ -75,15 +77,17 @@ export const defaultRestart: RestartPolicy = {
 export function actorSystem({ onCrash }: ActorSystemOptions): ActorSystem {
   const root = actorRoot()
   const actors = new Set<Actor<never>>()
+  let stopped = false
   return {
     spawn(spec) {
-      const actor = supervise(spec, root, onCrash, () => actors.delete(actor as Actor<never>))
-      actors.add(actor as Actor<never>)
-      return actor
+      if (stopped) throw new Error(`the actor system is stopped: no ${spec.name}`)
+      return supervise(spec, root, onCrash, actors)
     },
     meters: () => [...actors].map((actor) => actor.meters()),
     stop() {
-      for (const actor of [...actors]) actor.stop()
+      // Not over a copy: an actor that another one's `onLost` spawns meanwhile must end as well.
+      for (const actor of actors) actor.stop()
+      stopped = true
       root.stop()
     },
   }
@@ -93,51 +97,48 @@ function supervise<Msg>(
   spec: ActorSpec<Msg>,
   root: ActorRoot,
   onCrash: ActorSystemOptions['onCrash'],
-  onStopped: () => void,
+  living: Set<Actor<never>>,
 ): Actor<Msg> {
-  const { restart } = spec
+  const crashes = spec.restart && crashCounter(spec.restart)
   const counters = { sent: 0, seen: 0, restarts: 0, deadLetters: 0 }
   let status: ActorStatus = 'running'
-  let crashes: number[] = []
   let respawnTimer: NodeJS.Timeout | undefined
   let life: Life<Msg> | undefined
-  incarnate()
 
   function incarnate(): void {
     status = 'running'
     const born = root.live<Msg>({
       name: spec.name,
       incarnate: spec.incarnate,
-      onHandled: () => {
-        counters.seen += 1
-      },
+      onSent: () => void counters.sent++,
+      onHandled: () => void counters.seen++,
       onCrash: crashed,
     })
     life = born
+    // What is built may stop its actor; the life was not there to be ended yet.
+    if ((status as ActorStatus) === 'stopped') lose(born.end())
   }
 
+  /** Settles what follows before it tells anybody: a callback may stop the actor, and that holds. */
   function crashed(error: unknown, unhandled: Msg[]): void {
+    if (status !== 'stopped') respawnLater()
+    const settled = status
     lose(unhandled)
-    if (!restart) {
-      status = 'down'
-      onCrash(spec.name, error, status)
-      spec.onDown?.(error)
+    onCrash(spec.name, error, settled)
+    if (settled === 'down') spec.onDown?.(error)
+  }
+
+  function respawnLater(): void {
+    const next = crashes?.add(Date.now())
+    status = next?.status ?? 'down'
+    if (!next) {
+      living.delete(actor as Actor<never>)
       return
     }
-    const now = Date.now()
-    crashes = [...crashes.filter((at) => now - at < restart.windowMs), now]
-    const down = crashes.length > restart.crashesMax
-    status = down ? 'down' : 'restarting'
-    const backoffMs = Math.min(restart.delayMs * 2 ** (crashes.length - 1), restart.delayMsMax)
-    respawnTimer = setTimeout(
-      () => {
-        counters.restarts += 1
-        incarnate()
-      },
-      down ? restart.retryDownMs : backoffMs,
-    )
-    onCrash(spec.name, error, status)
-    if (down) spec.onDown?.(error)
+    respawnTimer = setTimeout(() => {
+      counters.restarts += 1
+      incarnate()
+    }, next.waitMs)
   }
 
   function lose(unhandled: Msg[]): void {
@@ -147,12 +148,11 @@ function supervise<Msg>(
 
   function tell(message: Msg): boolean {
     const taken = life?.send(message) ?? false
-    if (taken) counters.sent += 1
-    else counters.deadLetters += 1
+    if (!taken) counters.deadLetters += 1
     return taken
   }
 
-  return {
+  const actor: Actor<Msg> = {
     name: spec.name,
     tell,
     offer: (message, depthMax) => (life?.depth() ?? 0) < depthMax && tell(message),
@@ -160,9 +160,25 @@ function supervise<Msg>(
       if (status === 'stopped') return
       status = 'stopped'
       clearTimeout(respawnTimer)
+      living.delete(actor as Actor<never>)
       lose(life?.end() ?? [])
-      onStopped()
     },
     meters: () => ({ name: spec.name, status, depth: life?.depth() ?? 0, ...counters }),
+  }
+  living.add(actor as Actor<never>)
+  incarnate()
+  return actor
+}
+
+/** What follows a crash: a respawn whose wait doubles, or a long pause when they come too fast. */
+function crashCounter(policy: RestartPolicy) {
+  let times: number[] = []
+  return {
+    add(now: number): { status: ActorStatus; waitMs: number } {
+      times = [...times.filter((at) => now - at < policy.windowMs), now]
+      if (times.length > policy.crashesMax) return { status: 'down', waitMs: policy.retryDownMs }
+      const backoffMs = policy.delayMs * 2 ** (times.length - 1)
+      return { status: 'restarting', waitMs: Math.min(backoffMs, policy.delayMsMax) }
+    },
   }
 }

@@ -121,11 +121,12 @@ async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<v
   await app.register(dashboardRoutes, { deps: shared })
 }
 
-/** One line per request, by route pattern. Webhooks, probes and files only at debug. */
+/** One line per request, by route pattern; reads, webhooks, probes and files only at debug. */
 function logRequests(app: FastifyInstance, log: Log): void {
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url
-    const level = route?.startsWith('/api/') ? 'info' : 'debug'
+    const writes = request.method !== 'GET' && route?.startsWith('/api/')
+    const level = writes || reply.statusCode >= 500 ? 'info' : 'debug'
     log[level](
       {
         requestId: request.id,
