@@ -124,6 +124,36 @@ test('the same message as two events is one message', async () => {
   assert.is((await storedIn(smartlead.workspaceId)).length, 1)
 })
 
+test('one SMS by app and by workflow webhook is one message, a second one is another', async () => {
+  const { workspaceId, connection } = await alone({ channel: 'sms', provider: 'gohighlevel' })
+  const app = (id: string, at: string) =>
+    fixture('ghl_app/inbound_sms.json')
+      .toString()
+      .replace('Kx9QkDemo2mN7pR4sT6u', id)
+      .replace('2026-01-06T14:31:45.750Z', at)
+  const workflow = (minute: string) => {
+    door.state.now = new Date(`2026-01-06T14:${minute}:00Z`)
+    return connection.post(fixture('ghl_workflow/custom_webhook.json'))
+  }
+  assert.is((await connection.post(app('first', '2026-01-06T14:31:45Z'))).json.status, 'accepted')
+  assert.is((await workflow('32')).json.status, 'duplicate')
+  assert.is((await workflow('40')).json.status, 'accepted')
+  assert.is((await connection.post(app('second', '2026-01-06T14:40:05Z'))).json.status, 'duplicate')
+  assert.is((await connection.post(app('third', '2026-01-06T14:40:35Z'))).json.status, 'accepted')
+  assert.is((await storedIn(workspaceId)).length, 3)
+  // GoHighLevel sends both at once: they may meet in one group.
+  const together = await Promise.all([
+    connection.post(app('fourth', '2026-01-06T15:01:00Z')),
+    workflow('59'),
+    connection.post(fixture('ghl_workflow/stop_reply.json')),
+  ])
+  assert.equal(
+    together.map(({ status }) => status),
+    [200, 200, 200],
+  )
+  assert.is((await storedIn(workspaceId)).length, 3 + 1 + 1, 'one of Dana, and the STOP of another')
+})
+
 test('one person is one lead across seven providers', async () => {
   const { id: workspaceId } = await makeWorkspace(door.database, 'Dana')
   const deliveries: [Expectation['channel'], ProviderName, string][] = [

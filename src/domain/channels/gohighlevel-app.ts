@@ -109,7 +109,7 @@ function parseMessage(
     subject: message.subject,
     body,
     sentAt: parseTime(message.dateAdded),
-    signals: attachments > 0 ? { attachments } : {},
+    signals: { route: 'app', ...(attachments > 0 && { attachments }) },
     labelTag: null,
     payload: keptPayload(payload),
   })

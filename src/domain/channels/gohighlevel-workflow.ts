@@ -51,7 +51,7 @@ export function parseWorkflow(payload: Record<string, unknown>, delivery: Delive
         body,
         // `date_created` is the contact's; Date and Time of a template name no zone.
         sentAt: null,
-        signals: {},
+        signals: { route: 'workflow' },
         labelTag: null,
         payload: keptPayload(payload),
       },

@@ -10,6 +10,7 @@ import type { Channel, InboundEvent } from '../channels/inbound-event.ts'
 import type { Tx } from '../sql.ts'
 import type { Offered, Stored } from './offered.ts'
 import { resolveLeads } from './resolve-leads.ts'
+import { findTwins, markTwins } from './twins.ts'
 
 /** A new inbound message that owes its post-process job. */
 export interface NewInbound {
@@ -43,13 +44,15 @@ export async function storeGroup(
   const leadIds = await resolveLeads(tx, offered)
   const sequences = await lockLeads(tx, leadIds)
   const stored = await findStored(tx, offered)
+  const twins = await findTwins(tx, offered, leadIds)
   const results: Stored[] = []
   const rows: Row[] = []
   offered.forEach((each, index) => {
     const leadId = leadIds[index] ?? null
-    const before = keysOf(each)
+    const sameKey = keysOf(each)
       .map((key) => stored.get(key))
       .find(Boolean)
+    const before = sameKey ?? twins.take(index)
     if (each.event.kind === 'label') {
       results[index] = { status: 'ignored', reason: labelReason(each.event, leadId) }
     } else if (before) {
@@ -58,6 +61,7 @@ export async function storeGroup(
       const row: Row = { offered: each, leadId, messageId: uuidv7(), seq: null }
       if (each.event.direction === 'inbound') row.seq = nextSeq(sequences, leadId)
       for (const key of keysOf(each)) stored.set(key, row.messageId)
+      twins.add(index, row.messageId)
       results[index] = {
         status: 'accepted',
         messageId: row.messageId,
@@ -69,6 +73,7 @@ export async function storeGroup(
   })
   const inserted = await insertMessages(tx, rows)
   await answerLateDuplicates(tx, rows, inserted, results, offered)
+  await markTwins(tx, twins.taken())
   const fresh = rows.filter(({ messageId }) => inserted.has(messageId))
   await updateLeads(tx, fresh, labelsOf(offered, leadIds))
   await enqueue(

@@ -1,0 +1,109 @@
+/**
+ * Twins: one message that a provider delivers by two routes without a common id (GoHighLevel's app
+ * webhook and its workflow webhook). Recognised by lead, channel, text and time; a message takes one
+ * twin only, so that a person's second "yes" a minute later is a message of its own.
+ */
+import type { Tx } from '../sql.ts'
+import type { Offered } from './offered.ts'
+
+/** The routes' clocks and the wait of a workflow lie between the two. */
+const APART_MS_MAX = 120_000
+
+export interface Twins {
+  /** The message that this event is another delivery of, or null. A message is answered once. */
+  take(index: number): string | null
+  /** An event of this group that is about to be stored, and may have its twin further on. */
+  add(index: number, messageId: string): void
+  /** Messages that have their twin, for `markTwins`. */
+  taken(): string[]
+}
+
+interface Candidate {
+  messageId: string
+  leadId: string
+  channel: string
+  route: string
+  text: string
+  at: number
+}
+
+/** Reads nothing unless an event of the group came by a route that can have a twin. */
+export async function findTwins(
+  tx: Tx,
+  offered: Offered[],
+  leadIds: (string | null)[],
+): Promise<Twins> {
+  const wanted = offered.map((each, index) => wantedOf(each, leadIds[index] ?? null))
+  const some = wanted.filter((each) => each !== null)
+  const candidates = some.length > 0 ? await storedTwins(tx, some) : []
+  const taken: string[] = []
+  return {
+    take(index) {
+      const mine = wanted[index]
+      if (!mine) return null
+      const found = candidates.findIndex((other) => isTwin(mine, other))
+      if (found < 0) return null
+      const [twin] = candidates.splice(found, 1) as [Candidate]
+      taken.push(twin.messageId)
+      return twin.messageId
+    },
+    add(index, messageId) {
+      const mine = wanted[index]
+      if (mine) candidates.push({ ...mine, messageId })
+    },
+    taken: () => taken,
+  }
+}
+
+/** Call it after the group's own messages are inserted: a twin may be one of them. */
+export async function markTwins(tx: Tx, messageIds: string[]): Promise<void> {
+  if (messageIds.length === 0) return
+  await tx.query(
+    `update message set signals = signals || '{"twinTaken": true}' where id = any($1::uuid[])`,
+    [messageIds],
+  )
+}
+
+type Wanted = Omit<Candidate, 'messageId'>
+
+function wantedOf({ event, channel, receivedAt }: Offered, leadId: string | null): Wanted | null {
+  const { route } = event.signals
+  if (!route || !leadId || event.direction !== 'inbound' || !event.body) return null
+  const at = (event.sentAt ?? receivedAt).getTime()
+  return { leadId, channel, route, text: textOf(event.body), at }
+}
+
+const textOf = (body: string) => body.replace(/\s+/g, ' ').trim().toLowerCase()
+
+function isTwin(mine: Wanted, other: Candidate): boolean {
+  return (
+    mine.leadId === other.leadId &&
+    mine.channel === other.channel &&
+    mine.route !== other.route &&
+    mine.text === other.text &&
+    Math.abs(mine.at - other.at) <= APART_MS_MAX
+  )
+}
+
+/** Recent messages of these leads that came by a route and have no twin yet; `isTwin` decides. */
+async function storedTwins(tx: Tx, wanted: Wanted[]): Promise<Candidate[]> {
+  const rows = await tx.query<Candidate & { body: string; at: string }>(
+    `select message.id as "messageId", message.lead_id as "leadId", message.channel,
+       message.signals ->> 'route' as route, message.body, message.sent_at as at
+     from message
+     where message.lead_id = any($1::uuid[]) and message.direction = 'inbound'
+       and message.sent_at between $2::timestamptz and $3::timestamptz
+       and message.signals ? 'route' and not message.signals ? 'twinTaken'
+     order by message.sent_at`,
+    [
+      wanted.map(({ leadId }) => leadId),
+      new Date(Math.min(...wanted.map(({ at }) => at)) - APART_MS_MAX).toISOString(),
+      new Date(Math.max(...wanted.map(({ at }) => at)) + APART_MS_MAX).toISOString(),
+    ],
+  )
+  return rows.map(({ body, at, ...row }) => ({
+    ...row,
+    text: textOf(body ?? ''),
+    at: new Date(at).getTime(),
+  }))
+}
