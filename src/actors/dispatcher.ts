@@ -83,6 +83,8 @@ export function dispatcher(options: DispatcherOptions): Dispatcher {
 function heldJobs(scoringHeldMax: number) {
   const postProcess = new Map<string, ClaimedJob>()
   const scorers = new Map<string, LeadScorer>()
+  /** Fetches under way: their jobs are claimed already, whether we still want them or not. */
+  const fetching = new Set<QueueName>()
   let onChange: (() => void)[] = []
   const changed = () => {
     const waiting = onChange
@@ -93,6 +95,8 @@ function heldJobs(scoringHeldMax: number) {
     [...postProcess.values()].filter((job) => job.queue === queue).length
   return {
     scorers,
+    fetching,
+    changed,
     free: (queue: QueueName) =>
       queue === SCORING_QUEUE ? scoringHeldMax - scorers.size : POST_PROCESS_SLOTS - inQueue(queue),
     takePostProcess: (job: ClaimedJob) => void postProcess.set(job.id, job),
@@ -126,7 +130,7 @@ function behavior(
   isStopping: () => boolean,
 ): Behavior<Message> {
   const queues = [...channels.map(postProcessQueueOf), SCORING_QUEUE] as QueueName[]
-  const fetching = new Set<QueueName>()
+  const { fetching } = held
   /** Woken while a fetch was under way: it may have looked too early. */
   const again = new Set<QueueName>()
 
@@ -147,9 +151,23 @@ function behavior(
   }
 
   function take(queue: QueueName, asked: number, jobs: ClaimedJob[]): void {
+    if (isStopping()) {
+      giveBack(queue, jobs)
+      return
+    }
     fetching.delete(queue)
     for (const job of jobs) start(job, options, held, () => self.tell({ type: 'wake', queue }))
     if (again.delete(queue) || jobs.length === asked) fetch(queue)
+  }
+
+  /** Fetched just before the stop: nobody has touched them yet. */
+  function giveBack(queue: QueueName, claimed: ClaimedJob[]): void {
+    Promise.all(claimed.map((job) => options.jobs.release(job, 0)))
+      .catch((error) => options.onError('release', error))
+      .finally(() => {
+        fetching.delete(queue)
+        held.changed()
+      })
   }
 
   function heartbeat(): void {
@@ -186,6 +204,7 @@ function behavior(
           // Not again at once: the poll comes soon enough for a database that is away.
           fetching.delete(message.queue)
           again.delete(message.queue)
+          held.changed()
           options.onError(`fetch ${message.queue}`, message.error)
           break
         case 'heartbeat':
@@ -199,6 +218,8 @@ function behavior(
           break
       }
     },
+    // The answer of a fetch under way is dropped with this life; its claims run out by themselves.
+    dispose: () => fetching.clear(),
   }
 }
 
@@ -253,7 +274,8 @@ async function shutdown(
       resolve()
     })
   })
-  while (!late && (held.scorers.size > 0 || held.postProcessing() > 0)) {
+  const busy = () => held.scorers.size + held.postProcessing() + held.fetching.size > 0
+  while (!late && busy()) {
     await Promise.race([held.change(), timeUp])
   }
   await Promise.all([...held.scorers.values()].map(giveBack))
