@@ -15,6 +15,7 @@ import {
   type ScoringData,
 } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
+import { type HeldJobs, heldJobs } from './held-jobs.ts'
 import type { LeadScorer } from './lead-scorer.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
@@ -50,8 +51,6 @@ type Message =
 const POLL_MS = 1000
 /** A third of the queue's heartbeat: two may fail before the claim runs out. */
 const HEARTBEAT_MS = 3000
-/** Per channel. More only wait for the database's connections. */
-const POST_PROCESS_SLOTS = 16
 /** Rows of one fetch statement; a larger backlog takes several. */
 const FETCH_MAX = 100
 
@@ -78,50 +77,6 @@ export function dispatcher(options: DispatcherOptions): Dispatcher {
     meters: () => ({ postProcessing: held.postProcessing(), scoring: held.phases() }),
   }
 }
-
-/** What this process holds: the claims to keep alive and the slots that are left. */
-function heldJobs(scoringHeldMax: number) {
-  const postProcess = new Map<string, ClaimedJob>()
-  const scorers = new Map<string, LeadScorer>()
-  /** Fetches under way: their jobs are claimed already, whether we still want them or not. */
-  const fetching = new Set<QueueName>()
-  let onChange: (() => void)[] = []
-  const changed = () => {
-    const waiting = onChange
-    onChange = []
-    for (const resume of waiting) resume()
-  }
-  const inQueue = (queue: QueueName) =>
-    [...postProcess.values()].filter((job) => job.queue === queue).length
-  return {
-    scorers,
-    fetching,
-    changed,
-    free: (queue: QueueName) =>
-      queue === SCORING_QUEUE ? scoringHeldMax - scorers.size : POST_PROCESS_SLOTS - inQueue(queue),
-    takePostProcess: (job: ClaimedJob) => void postProcess.set(job.id, job),
-    drop(job: ClaimedJob) {
-      postProcess.delete(job.id)
-      if (scorers.get(job.data.leadId)?.job.id === job.id) scorers.delete(job.data.leadId)
-      changed()
-    },
-    claims: (): ClaimedJob[] => [
-      ...postProcess.values(),
-      ...[...scorers.values()].map(({ job }) => job),
-    ],
-    /** Resolves at the next job that ends. */
-    change: () => new Promise<void>((resolve) => void onChange.push(resolve)),
-    postProcessing: () => postProcess.size,
-    phases() {
-      const counts: Record<string, number> = {}
-      for (const scorer of scorers.values()) {
-        counts[scorer.phase()] = (counts[scorer.phase()] ?? 0) + 1
-      }
-      return counts
-    },
-  }
-}
-type HeldJobs = ReturnType<typeof heldJobs>
 
 function behavior(
   self: Self<Message>,
@@ -152,22 +107,12 @@ function behavior(
 
   function take(queue: QueueName, asked: number, jobs: ClaimedJob[]): void {
     if (isStopping()) {
-      giveBack(queue, jobs)
+      giveBack(queue, jobs, options, held)
       return
     }
     fetching.delete(queue)
     for (const job of jobs) start(job, options, held, () => self.tell({ type: 'wake', queue }))
     if (again.delete(queue) || jobs.length === asked) fetch(queue)
-  }
-
-  /** Fetched just before the stop: nobody has touched them yet. */
-  function giveBack(queue: QueueName, claimed: ClaimedJob[]): void {
-    Promise.all(claimed.map((job) => options.jobs.release(job, 0)))
-      .catch((error) => options.onError('release', error))
-      .finally(() => {
-        fetching.delete(queue)
-        held.changed()
-      })
   }
 
   function heartbeat(): void {
@@ -221,6 +166,21 @@ function behavior(
     // The answer of a fetch under way is dropped with this life; its claims run out by themselves.
     dispose: () => fetching.clear(),
   }
+}
+
+/** Fetched just before the stop: nobody has touched them yet. */
+function giveBack(
+  queue: QueueName,
+  claimed: ClaimedJob[],
+  { jobs, onError }: DispatcherOptions,
+  held: HeldJobs,
+): void {
+  Promise.all(claimed.map((job) => jobs.release(job, 0)))
+    .catch((error) => onError('release', error))
+    .finally(() => {
+      held.fetching.delete(queue)
+      held.changed()
+    })
 }
 
 function start(
