@@ -208,7 +208,7 @@ function start(
 /** Another worker has the job, or nobody wants it any more: what runs here must not be written. */
 function loseClaim(job: ClaimedJob, held: HeldJobs): void {
   const scorer = held.scorers.get(job.data.leadId)
-  if (scorer?.job.id === job.id && scorer.job.attempt === job.attempt) {
+  if (scorer?.job === job) {
     scorer.stop()
     held.drop(job)
   }

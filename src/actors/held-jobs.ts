@@ -28,8 +28,9 @@ export function heldJobs(scoringHeldMax: number) {
       queue === SCORING_QUEUE ? scoringHeldMax - scorers.size : POST_PROCESS_SLOTS - inQueue(queue),
     takePostProcess: (job: ClaimedJob) => void postProcess.set(job.id, job),
     drop(job: ClaimedJob) {
-      postProcess.delete(job.id)
-      if (scorers.get(job.data.leadId)?.job.id === job.id) scorers.delete(job.data.leadId)
+      // By identity: the same job may be held again already, in a later attempt.
+      if (postProcess.get(job.id) === job) postProcess.delete(job.id)
+      if (scorers.get(job.data.leadId)?.job === job) scorers.delete(job.data.leadId)
       changed()
     },
     claims: (): ClaimedJob[] => [

@@ -86,7 +86,7 @@ export function actorSystem({ onCrash }: ActorSystemOptions): ActorSystem {
     meters: () => [...actors].map((actor) => actor.meters()),
     stop() {
       // Not over a copy: an actor that another one's `onLost` spawns meanwhile must end as well.
-      for (const actor of [...actors]) actor.stop()
+      for (const actor of actors) actor.stop()
       stopped = true
       root.stop()
     },
