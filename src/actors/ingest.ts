@@ -59,6 +59,11 @@ const COMMITS_MAX = 2
 /** About a second of a good machine's throughput: more would be answered after its sender gave up. */
 const OPEN_OFFERS_MAX = 4000
 const VANISHED_ATTEMPTS_MAX = 3
+/**
+ * A database that hangs must not hold senders until they give up: they are sent away. Should the
+ * commit come through after all, their retry is a duplicate.
+ */
+const OFFER_WAIT_MS = 1500
 
 export function channelIngest(channel: Channel, options: IngestOptions): ChannelIngest {
   const open = new Set<Offer>()
@@ -73,10 +78,12 @@ export function channelIngest(channel: Channel, options: IngestOptions): Channel
     offer(offered) {
       if (open.size >= OPEN_OFFERS_MAX) return null
       return new Promise((resolve) => {
+        const waited = setTimeout(() => offer.settle({ outcome: 'unavailable' }), OFFER_WAIT_MS)
         const offer: Offer = {
           offered,
           settle(result) {
             if (!open.delete(offer)) return
+            clearTimeout(waited)
             resolve(result)
             if (open.size > 0) return
             for (const resume of onDrained) resume()

@@ -33,6 +33,8 @@ Answered 200 with \`{"status": "accepted"|"duplicate"|"ignored"|"rejected", "mes
 
 /** Senders that honour it come back after the usual length of a restart. */
 const RETRY_AFTER_SECONDS = 10
+/** With the ingest's own limit it keeps every answer below two seconds or so. */
+const LOOK_UP_MS = 1500
 
 export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (app, { deps }) => {
   const bodies = bodyReader()
@@ -88,7 +90,7 @@ async function admit(
   const { channel, token } = request.params
   let connection: KnownConnection | null
   try {
-    connection = deps.isOpen() ? await deps.connections.find(channel, token) : null
+    connection = deps.isOpen() ? await inTime(deps.connections.find(channel, token)) : null
   } catch (error) {
     request.log.warn({ err: error }, 'connection look-up failed')
     return notStored(reply, channel === 'sms' ? 429 : 503)
@@ -96,6 +98,19 @@ async function admit(
   if (!deps.isOpen()) return notStored(reply, channel === 'sms' ? 429 : 503)
   if (!connection) throw new Problem('unauthorized', { detail: 'unknown webhook URL' })
   return connection
+}
+
+/** A database that hangs is one that is away. */
+async function inTime<T>(lookUp: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer in time')), LOOK_UP_MS)
+  })
+  try {
+    return await Promise.race([lookUp, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function notStored(reply: FastifyReply, status: 503 | 429): null {

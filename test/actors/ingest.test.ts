@@ -76,6 +76,25 @@ test('a database that is away: unavailable, and nothing stored', async () => {
   assert.is(await messageCount(), before)
 })
 
+test('a database that hangs: unavailable in time, and what comes through later is a duplicate', async () => {
+  const hang = Promise.withResolvers<void>()
+  const actor = ingest({
+    store: {
+      ...database,
+      transaction: async (work) => {
+        await hang.promise
+        return database.transaction(work)
+      },
+    },
+  })
+  const event = offeredEvent(workspace)
+  assert.equal(await actor.offer([event]), { outcome: 'unavailable' })
+  const again = actor.offer([event])
+  hang.resolve()
+  const result = await again
+  assert.is(result?.outcome === 'stored' && result.stored[0]?.status, 'duplicate')
+})
+
 test('a group that met an erased lead is run again', async () => {
   const event = offeredEvent(workspace, { lead: { email: 'erased@x.example' } })
   await ingest().offer([event])
