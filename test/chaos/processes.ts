@@ -1,0 +1,168 @@
+/** Several processes on one PostgreSQL: a frozen one comes back, and a mixed fleet loses members. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { leadReference } from '../../src/domain/scoring/prompt.ts'
+import { type FeedFollower, followFeed } from './feed-follower.ts'
+import type { Post } from './fleet.ts'
+import type { MoodyModel } from './moody-model.ts'
+import { jobOrphans } from './orphans.ts'
+import type { Reader } from './place.ts'
+import { finish, openStage, type Scenario } from './scenario.ts'
+
+/** Heartbeat, monitor pass and backoff of a job whose holder froze, with room to spare. */
+const TAKEOVER_LIMIT_MS = 40_000
+
+/**
+ * A process is stopped in mid-call and past its heartbeat; another one takes over; then it goes on
+ * and tries to write what it knew. The model answers slowly and well, so that every call that is
+ * open at the freeze has its answer waiting when the process wakes.
+ */
+export const frozen: Scenario = async (options) => {
+  const stage = await openStage('frozen', { postgres: await options.sharedServer() }, options, {
+    faults: 0,
+    latencyMs: [1000, 1800],
+    timeoutMs: 8000,
+  })
+  const { model } = stage
+  const reader = await stage.place.open()
+  const orphans = jobOrphans(reader)
+  const done = options.belongings.add(async () => {
+    orphans.stop()
+    await reader.close()
+  })
+  const other = stage.post('other')
+  const { webhooks } = await other.start()
+  const sleeper = stage.post('sleeper')
+  await sleeper.start()
+  const load = stage.load({ target: other.url, webhooks, perSecond: 12 })
+  const findings: string[] = []
+  let rescued = 0
+  for (let round = 1; round <= options.kills; round++) {
+    const busy = () => model.inFlight('sleeper').length >= 2
+    if (!(await within(20_000, busy))) findings.push('the sleeper never had two calls in flight')
+    const leads = await leadsOf(reader, model.inFlight('sleeper'))
+    sleeper.current().signal('SIGSTOP')
+    rescued += await orphans.holderDied(leads)
+    const allRunAgain = () => orphans.samples.length + orphans.left().length >= rescued
+    await within(TAKEOVER_LIMIT_MS, () => allRunAgain() && orphans.samples.length >= rescued)
+    // The rescuer's own calls end and are written before the sleeper speaks.
+    await delay(3000)
+    sleeper.current().signal('SIGCONT')
+    await delay(4000)
+  }
+  return finish({
+    stage,
+    load,
+    posts: [other, sleeper],
+    options,
+    findings,
+    recoveryMs: orphans.samples,
+    async beforeStop(found) {
+      for (const left of orphans.left()) found.push(`orphan: ${left}`)
+      found.push(...(await unspoken(reader, sleeper, rescued)))
+      await done()
+    },
+    notes: [
+      `${options.kills} × frozen with ${rescued} jobs in flight, taken over`,
+      `stale commits refused: see the log of the sleeper`,
+    ],
+  })
+}
+
+/** The zombies must have spoken: else the scenario proved nothing. */
+async function unspoken(reader: Reader, sleeper: Post, rescued: number): Promise<string[]> {
+  if (rescued === 0) return ['no job was in flight when the sleeper froze']
+  const [row] = await reader.query<{ surplus: number }>(
+    `select (select count(*) from ai_interaction where outcome = 'ok')
+       - (select count(*) from score_event) as surplus`,
+  )
+  const refused = sleeper.logged(/StaleClaimError/)
+  if (refused > 0 || Number(row?.surplus) > 0) return []
+  return ['the sleeper never tried to write what it knew']
+}
+
+/** Roles web, worker and all share the load; each is killed and replaced in turn. */
+export const severalProcesses: Scenario = async (options) => {
+  const stage = await openStage(
+    'severalProcesses',
+    { postgres: await options.sharedServer() },
+    options,
+  )
+  const { model, random } = stage
+  const reader = await stage.place.open()
+  const orphans = jobOrphans(reader)
+  const all = stage.post('all', { ROLE: 'all' })
+  const { webhooks } = await all.start()
+  const web = stage.post('web', { ROLE: 'web' })
+  const worker = stage.post('worker', { ROLE: 'worker' })
+  await Promise.all([web.start(), worker.start()])
+  const posts = [all, web, worker]
+  const followers = [followFeed(web), followFeed(all)]
+  const done = options.belongings.add(async () => {
+    for (const each of followers) each.close()
+    orphans.stop()
+    await reader.close()
+  })
+  let turn = 0
+  const doors = [web, all]
+  const target = () => doors[++turn % doors.length]?.url() ?? null
+  const load = stage.load({ target, webhooks, perSecond: 30 })
+
+  const pauseMs = (options.seconds * 1000) / (options.kills + 1)
+  for (let kill = 0; kill < options.kills; kill++) {
+    await delay(random.between(0.7, 1.3) * pauseMs)
+    const victim = posts[kill % posts.length] as Post
+    const leads = await leadsOf(reader, model.inFlight(victim.name))
+    await victim.kill()
+    await orphans.holderDied(leads)
+    await victim.start()
+  }
+  await delay(pauseMs)
+  const calls = `calls: all ${model.callsOf('all')}, worker ${model.callsOf('worker')}`
+  return finish({
+    stage,
+    load,
+    posts,
+    options,
+    recoveryMs: orphans.samples,
+    async beforeStop(findings) {
+      for (const left of orphans.left()) findings.push(`orphan: ${left}`)
+      findings.push(...sharing(model), ...(await feedFindings(reader, followers)))
+      await done()
+    },
+    notes: [calls],
+  })
+}
+
+function sharing(model: MoodyModel): string[] {
+  return [
+    ...(model.callsOf('web') > 0 ? ['the web process made LLM calls'] : []),
+    ...['all', 'worker']
+      .filter((name) => model.callsOf(name) === 0)
+      .map((name) => `process ${name} took no share of the calls`),
+  ]
+}
+
+async function feedFindings(reader: Reader, followers: FeedFollower[]): Promise<string[]> {
+  const [row] = await reader.query<{ last: string }>(
+    'select feed_seq::text as last from workspace order by created_at limit 1',
+  )
+  const last = Number(row?.last)
+  await within(10_000, () => followers.every((each) => each.isAt(last)))
+  return followers.flatMap((each) => each.findings(last))
+}
+
+/** Leads by the reference that the model was shown. */
+async function leadsOf(reader: Reader, leadRefs: string[]): Promise<Set<string>> {
+  const rows = await reader.query<{ id: string }>('select id from lead')
+  const wanted = new Set(leadRefs)
+  return new Set(rows.map(({ id }) => id).filter((id) => wanted.has(leadReference(id))))
+}
+
+async function within(limitMs: number, holds: () => boolean): Promise<boolean> {
+  const deadline = Date.now() + limitMs
+  while (!holds()) {
+    if (Date.now() > deadline) return false
+    await delay(50)
+  }
+  return true
+}
