@@ -14,9 +14,10 @@ import {
   PostgreSqlDriver,
 } from '@mikro-orm/postgresql'
 import { CompiledQuery, type Kysely } from 'kysely'
-import { Client } from 'pg'
+import { Client, TypeOverrides } from 'pg'
 import array from 'postgres-array'
 import { lockDataDir } from './data-dir.ts'
+import { pooledDialect } from './database-pool.ts'
 import { entities } from './domain/entities/index.ts'
 import { codeOf, type Sql, type Store, type TransactionOptions, type Tx } from './domain/sql.ts'
 import type { Log } from './log.ts'
@@ -74,16 +75,19 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
     ...ormOptions(),
     driver: PostgreSqlDriver,
     clientUrl: url,
-    pool: { min: 0, max: poolMax },
     // Every wait on the server is bounded: all of these are off by default.
-    driverOptions: {
+    driverOptions: pooledDialect({
+      connectionString: url,
+      max: poolMax,
+      types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
       connectionTimeoutMillis: 2000,
       statement_timeout: 15_000,
       lock_timeout: 5000,
       idle_in_transaction_session_timeout: 20_000,
       keepAlive: true,
       application_name: 'leadpulse',
-    },
+      onBroken: (error) => log.warn({ component: 'database', code: codeOf(error) }, error.message),
+    }),
     logger: (message: string) => log.info({ component: 'orm' }, message),
     colors: false,
   })
@@ -93,6 +97,13 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
     jobsBackend: { connectionString: url },
     close: () => orm.close(true),
   })
+}
+
+/** The parsers of the ORM, for a pool that the ORM did not make. */
+function typesOf(parsers: ReturnType<typeof createPostgreSqlTypeParsers>): TypeOverrides {
+  const types = new TypeOverrides()
+  for (const [oid, parser] of Object.entries(parsers)) types.setTypeParser(Number(oid), parser)
+  return types
 }
 
 async function openPglite(dataDir: string, { log }: DatabaseOptions) {

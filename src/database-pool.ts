@@ -1,0 +1,49 @@
+/**
+ * The connections to PostgreSQL. A transaction that cannot begin or cannot be rolled back, because
+ * its connection broke, is never given back by the query builder: each restart of the server would
+ * cost the pool as many connections as there were transactions, until none is left and every query
+ * waits for ever. So every checkout is a lease that ends itself on such a failure.
+ */
+import { PostgresDialect, type PostgresPoolClient } from 'kysely'
+import { Pool, type PoolClient, type PoolConfig } from 'pg'
+
+export interface PoolOptions extends PoolConfig {
+  /** A connection broke; what ran on it fails by itself. */
+  onBroken(error: Error): void
+}
+
+export function pooledDialect({ onBroken, ...config }: PoolOptions): PostgresDialect {
+  const pool = new Pool(config)
+  // An `error` event that nobody hears ends the process; the pool listens to idle clients only.
+  pool.on('error', onBroken)
+  pool.on('connect', (client) => client.on('error', onBroken))
+  return new PostgresDialect({
+    pool: {
+      options: pool.options,
+      connect: async () => lease(await pool.connect()),
+      end: () => pool.end(),
+    },
+  })
+}
+
+/** After these a failed connection is nobody's: no transaction object exists to give it back. */
+const TRANSACTION_EDGE = /^(begin|start transaction|rollback$)/
+
+function lease(client: PoolClient): PostgresPoolClient {
+  let held = true
+  const release = (destroy: boolean) => {
+    if (!held) return
+    held = false
+    client.release(destroy)
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: pg answers a promise or a cursor, by what it is given
+  const query = (sql: any, parameters?: any): any => {
+    if (typeof sql !== 'string') return client.query(sql)
+    return client.query(sql, parameters).catch((error: unknown) => {
+      // Destroyed, not reused: a transaction may still be open on it.
+      if (TRANSACTION_EDGE.test(sql)) release(true)
+      throw error
+    })
+  }
+  return { query, release: () => release(false) }
+}
