@@ -3,6 +3,7 @@
  * the feed, recovery, and a scorer for each lead at work. This file wires them; it decides nothing.
  */
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
+import { noOutside, type Outside } from '../domain/post-process/outside.ts'
 import type { Scorer } from '../domain/scoring/score.ts'
 import type { WindowDefaults } from '../domain/scoring/scoring-input.ts'
 import { codeOf, type Store } from '../domain/sql.ts'
@@ -28,6 +29,8 @@ export interface AppOptions {
   store: Store
   jobs: Jobs
   scorer: Scorer
+  /** Whom post-processing may ask; absent: nobody. */
+  outside?: Outside
   log: Log
   llmConcurrency: number
   scoringHeldMax: number
@@ -101,7 +104,7 @@ export function startApp(options: AppOptions): App {
 }
 
 function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, feed: FeedHub) {
-  const { store, jobs, scorer, log } = options
+  const { store, jobs, scorer, log, outside = noOutside } = options
   const postProcessors = Object.fromEntries(
     channels.map((channel) => [
       channel,
@@ -109,6 +112,7 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
         system,
         store,
         jobs,
+        outside,
         onSettled(job, scoring) {
           dispatch.settled(job)
           if (scoring) dispatch.wake(SCORING_QUEUE)

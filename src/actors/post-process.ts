@@ -5,7 +5,8 @@
  * scoring job any earlier loses wake-ups: a scorer could claim it and see no message.
  */
 import type { Channel } from '../domain/channels/inbound-event.ts'
-import { postProcess } from '../domain/post-process.ts'
+import type { Outside } from '../domain/post-process/outside.ts'
+import { postProcess } from '../domain/post-process/run-steps.ts'
 import type { Store } from '../domain/sql.ts'
 import { type ClaimedJob, type Jobs, type PostProcessData, StaleClaimError } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
@@ -17,6 +18,7 @@ export interface PostProcessOptions {
   system: ActorSystem
   store: Store
   jobs: Jobs
+  outside: Outside
   /** The job is no longer held here; `scoring` when a scoring job may be due. */
   onSettled(job: PostProcessJob, scoring: boolean): void
   onError(job: PostProcessJob, error: unknown): void
@@ -47,7 +49,7 @@ function behavior(self: Self<Message>, options: PostProcessOptions): Behavior<Me
 
   function start(job: PostProcessJob): void {
     self.run(
-      () => process(job, options),
+      (signal) => process(job, options, signal),
       (): Message => ({ type: 'done', job }),
       (error): Message => ({ type: 'failed', job, error }),
     )
@@ -89,16 +91,22 @@ function behavior(self: Self<Message>, options: PostProcessOptions): Behavior<Me
   }
 }
 
-async function process(job: PostProcessJob, { store, jobs }: PostProcessOptions): Promise<void> {
+async function process(
+  job: PostProcessJob,
+  { store, jobs, outside }: PostProcessOptions,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await postProcess(store, job.data)
+    await postProcess({ store, outside }, job.data, signal)
     await store.transaction(async (tx) => {
       await jobs.complete(tx, job)
       const { workspaceId, leadId } = job.data
       await jobs.sendScoring(tx, [{ workspaceId, leadId }])
     })
   } catch (error) {
-    if (!(error instanceof StaleClaimError)) {
+    // Stopped during a call outside: nothing went wrong, so no attempt is spent.
+    if (signal.aborted) await jobs.release(job, 0).catch(() => {})
+    else if (!(error instanceof StaleClaimError)) {
       const reason = `internal error: ${error instanceof Error ? error.name : 'unknown'}`
       // A failure to say so (the database is away) changes nothing: the heartbeat ends, too.
       await jobs.fail(job, reason).catch(() => {})

@@ -24,6 +24,10 @@ const connectionSchema = defineEntity({
     previousTokenExpiresAt: p.datetime().nullable(),
     /** Provider secrets for signatures, AES-256-GCM under SECRETS_KEY; null: none configured. */
     sealedSignature: p.text().nullable(),
+    /** Key of the provider's API, sealed likewise; null: nothing is fetched from the provider. */
+    sealedApiKey: p.text().nullable(),
+    /** Null: the provider's one public address. */
+    apiBaseUrl: p.text().nullable(),
     externalAccountId: p.text().nullable(),
     enabled: p.boolean().default(true),
     createdAt: p.datetime().defaultRaw('now()'),

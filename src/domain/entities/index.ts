@@ -2,8 +2,9 @@
 import { ApiToken, AuditEvent, FeedTicket } from './access.ts'
 import { AiDraft, AiInteraction } from './ai.ts'
 import { Connection } from './connection.ts'
-import { Lead, LeadIdentity } from './lead.ts'
+import { Lead, LeadContact, LeadIdentity } from './lead.ts'
 import { Message } from './message.ts'
+import { MessageStep } from './message-step.ts'
 import { RejectedDelivery } from './rejected-delivery.ts'
 import { ScoreEvent } from './score-event.ts'
 import { Workspace, WorkspaceSettings } from './workspace.ts'
@@ -14,7 +15,9 @@ export const entities = [
   Connection,
   Lead,
   LeadIdentity,
+  LeadContact,
   Message,
+  MessageStep,
   ScoreEvent,
   AiInteraction,
   AiDraft,

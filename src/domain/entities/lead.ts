@@ -1,6 +1,7 @@
 /** A person in a workspace, the scores, and the identities by which the person is found again. */
 import { defineEntity, p } from '@mikro-orm/core'
 import { channels } from '../channels/inbound-event.ts'
+import { contactKinds, contactSources } from '../contacts.ts'
 import { identityKinds } from '../identity.ts'
 import { sentimentTags } from '../sentiment-tag.ts'
 import { Workspace } from './workspace.ts'
@@ -83,3 +84,18 @@ const leadIdentitySchema = defineEntity({
 })
 export class LeadIdentity extends leadIdentitySchema.class {}
 leadIdentitySchema.setClass(LeadIdentity)
+
+const leadContactSchema = defineEntity({
+  name: 'LeadContact',
+  tableName: 'lead_contact',
+  properties: {
+    lead: () => p.manyToOne(Lead).primary().deleteRule('cascade'),
+    kind: p.enum(contactKinds).length(10).primary(),
+    value: p.string().length(320).primary(),
+    foundIn: p.enum(contactSources).length(10),
+    foundAt: p.datetime().defaultRaw('now()'),
+  },
+})
+/** How the person may be reached, for people to use. Never an identity: it may be a colleague's. */
+export class LeadContact extends leadContactSchema.class {}
+leadContactSchema.setClass(LeadContact)

@@ -80,6 +80,12 @@ export function stripQuotedThread(text: string): string {
   return body.slice(0, BODY_CHARACTERS_MAX).toWellFormed()
 }
 
+/** As `stripQuotedThread`, but the signature stays: that is where phone numbers stand. */
+export function withoutQuotedThread(text: string): string {
+  const lines = text.slice(0, TEXT_CHARACTERS_MAX).replace(/\r\n?/g, '\n').split('\n')
+  return tidyText(ownLines(lines).join('\n'))
+}
+
 function ownLines(lines: string[]): string[] {
   const own: string[] = []
   let previousQuote = ''

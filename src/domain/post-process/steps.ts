@@ -1,0 +1,17 @@
+/** The explicit list of steps that an inbound message of each channel goes through, in order. */
+import type { Channel } from '../channels/inbound-event.ts'
+import { contactsStep } from './contacts-step.ts'
+import { rollupsStep } from './rollups-step.ts'
+import { rulesStep } from './rules-step.ts'
+import { sentimentStep } from './sentiment-step.ts'
+import type { Step } from './step.ts'
+
+const steps: Record<Channel, readonly Step[]> = {
+  email: [rulesStep, contactsStep, sentimentStep, rollupsStep],
+  sms: [rulesStep, contactsStep, sentimentStep, rollupsStep],
+  linkedin: [rulesStep, contactsStep, sentimentStep, rollupsStep],
+  smartlead: [rulesStep, contactsStep, sentimentStep, rollupsStep],
+  instantly: [rulesStep, contactsStep, sentimentStep, rollupsStep],
+}
+
+export const stepsOf = (channel: Channel): readonly Step[] => steps[channel]
