@@ -1,5 +1,6 @@
-/** The few requests of the dashboard; a failure says what a person can do about it. */
-import type { Lead, ScoreFilter } from './lead.ts'
+/** The requests of the dashboard; a failure says what a person can do about it. */
+import type { Lead, ScoreFilter, SortOrder } from './lead.ts'
+import type { LeadDetail, Message, Score } from './lead-detail.ts'
 
 export interface Status {
   scorer: string
@@ -7,71 +8,127 @@ export interface Status {
   version: string
 }
 
-export interface LeadPage {
-  items: Lead[]
+export interface Page<T> {
+  items: T[]
   nextCursor: string | null
 }
 
 export class ApiError extends Error {
   readonly status: number
-  constructor(status: number, message: string) {
+  /** Of a refused form: field name → what it takes. */
+  readonly fields: Record<string, string>
+  constructor(status: number, message: string, fields: Record<string, string> = {}) {
     super(message)
     this.status = status
+    this.fields = fields
   }
 }
 
+export interface LeadQuery {
+  score: ScoreFilter
+  q: string
+  channel: string
+  sort: SortOrder
+  cursor: string | null
+  signal: AbortSignal
+}
+
 export interface Api {
-  leads(query: {
-    score: ScoreFilter
-    q: string
-    cursor: string | null
-    signal: AbortSignal
-  }): Promise<LeadPage>
-  lead(id: string): Promise<Lead | null>
+  leads(query: LeadQuery): Promise<Page<Lead>>
+  lead(id: string): Promise<LeadDetail | null>
+  messages(leadId: string): Promise<Message[]>
+  scores(leadId: string): Promise<Score[]>
   status(): Promise<Status>
+  get<T>(path: string, signal?: AbortSignal): Promise<T>
+  /** Undefined for answers without a body. */
+  send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>
 }
 
 const PAGE_ROWS = 200
 const TIME_LIMIT_MS = 15_000
+/** 1,000 rows of one lead's history: more than a person reads. */
+const PAGES_MAX = 5
 
 export function api(token: string): Api {
-  async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  async function call<T>(path: string, init: RequestInit, signal?: AbortSignal): Promise<T> {
     const limit = AbortSignal.timeout(TIME_LIMIT_MS)
     let response: Response
     try {
       response = await fetch(path, {
-        headers: { authorization: `Bearer ${token}` },
+        ...init,
+        headers: { authorization: `Bearer ${token}`, ...init.headers },
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
       })
     } catch (error) {
       if (signal?.aborted) throw error
       throw new ApiError(0, 'The server cannot be reached. Is it running?')
     }
+    if (response.status === 204) return undefined as T
     if (response.ok) return (await response.json()) as T
-    throw new ApiError(response.status, await messageOf(response))
+    throw await errorOf(response)
   }
+  const get = <T>(path: string, signal?: AbortSignal) => call<T>(path, {}, signal)
+
+  async function all<T>(path: string): Promise<T[]> {
+    const items: T[] = []
+    let cursor: string | null = ''
+    for (let pages = 0; cursor !== null && pages < PAGES_MAX; pages++) {
+      const query = new URLSearchParams({ limit: String(PAGE_ROWS), ...(cursor && { cursor }) })
+      const page: Page<T> = await get(`${path}?${query}`)
+      items.push(...page.items)
+      cursor = page.nextCursor
+    }
+    return items
+  }
+
   return {
-    leads({ score, q, cursor, signal }) {
-      const query = new URLSearchParams({ score, limit: String(PAGE_ROWS) })
+    leads({ score, q, channel, sort, cursor, signal }) {
+      const query = new URLSearchParams({ score, sort, limit: String(PAGE_ROWS) })
       if (q.trim()) query.set('q', q.trim())
+      if (channel) query.set('channel', channel)
       if (cursor) query.set('cursor', cursor)
-      return get<LeadPage>(`/api/v1/leads?${query}`, signal)
+      return get<Page<Lead>>(`/api/v1/leads?${query}`, signal)
     },
     async lead(id) {
       try {
-        return await get<Lead>(`/api/v1/leads/${id}`)
+        return await get<LeadDetail>(`/api/v1/leads/${encodeURIComponent(id)}`)
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) return null
         throw error
       }
     },
+    messages: (leadId) => all<Message>(`/api/v1/leads/${leadId}/messages`),
+    scores: (leadId) => all<Score>(`/api/v1/leads/${leadId}/scores`),
     status: () => get<Status>('/api/v1/status'),
+    get,
+    send: (method, path, body) =>
+      call(path, {
+        method,
+        ...(body !== undefined && {
+          body: JSON.stringify(body),
+          headers: { 'content-type': 'application/json' },
+        }),
+      }),
   }
 }
 
-async function messageOf(response: Response): Promise<string> {
-  if (response.status === 401) return 'The token was refused.'
-  if (response.status >= 500) return `The server answered ${response.status}. Its log says more.`
-  const problem = (await response.json().catch(() => null)) as { title?: string } | null
-  return problem?.title ?? `The server answered ${response.status}.`
+interface Problem {
+  title?: string
+  detail?: string
+  errors?: { field: string; message: string }[]
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
+  const { status } = response
+  if (status === 401) return new ApiError(status, 'The token was refused.')
+  if (status === 403) return new ApiError(status, 'This token may look, but not change anything.')
+  if (status >= 500) {
+    return new ApiError(status, `The server answered ${status}. Its log says more.`)
+  }
+  const problem = (await response.json().catch(() => null)) as Problem | null
+  const errors = problem?.errors ?? []
+  const fields = Object.fromEntries(errors.map(({ field, message }) => [field, message]))
+  const first = errors[0] && `${errors[0].field}: ${errors[0].message}`
+  const title = problem?.title ?? `The server answered ${status}`
+  return new ApiError(status, `${title}. ${first ?? problem?.detail ?? ''}`.trim(), fields)
 }

@@ -5,8 +5,8 @@
 import { feedClient } from '../feed-client.ts'
 import type { FeedState, ScoreEvent } from '../feed-frames.ts'
 import { type Api, ApiError } from './api.ts'
-import { asRow, type Lead, passes, type Row, withEvent } from './lead.ts'
-import type { View } from './session.ts'
+import { asRow, comparing, type Lead, passes, type Row, withEvent } from './lead.ts'
+import { everything, type View } from './session.ts'
 
 export interface BoardState {
   rows: Row[]
@@ -36,6 +36,8 @@ export interface Board {
   pause(paused: boolean): void
   showWaiting(): void
   reconnect(): void
+  /** Hears of each new score of one lead; answers the function that ends it. */
+  watch(leadId: string, onScore: (event: ScoreEvent) => void): () => void
   close(): void
 }
 
@@ -52,11 +54,12 @@ const FLUSH_MS = 150
 /** Unknown leads fetched one by one per flush; beyond, a reload is cheaper. */
 const FETCH_MAX = 10
 const EVENTS_KEPT_MAX = 5000
-const ROWS_MAX = 2000
+/** Rows are drawn only where they can be seen, so this bounds memory, some 1 KB a row. */
+const ROWS_MAX = 20_000
 
 export function openBoard(options: BoardOptions): Board {
   const { api } = options
-  let view: View = { score: 'all', q: '' }
+  let view: View = everything
   let nextCursor: string | null = null
   let loading: AbortController | undefined
   let flushTimer: ReturnType<typeof setTimeout> | undefined
@@ -65,6 +68,7 @@ export function openBoard(options: BoardOptions): Board {
   /** Newest event per lead, not yet shown. */
   let events = new Map<string, ScoreEvent>()
   let waiting = new Map<string, Row>()
+  const watchers = new Set<{ leadId: string; onScore(event: ScoreEvent): void }>()
   let state: BoardState = {
     rows: [],
     loaded: false,
@@ -89,7 +93,10 @@ export function openBoard(options: BoardOptions): Board {
     baseUrl: options.baseUrl,
     token: () => options.token,
     onScores(batch) {
-      for (const event of batch.events) events.set(event.leadId, event)
+      for (const event of batch.events) {
+        events.set(event.leadId, event)
+        for (const each of watchers) if (each.leadId === event.leadId) each.onScore(event)
+      }
       if (events.size > EVENTS_KEPT_MAX) {
         events = new Map()
         change({ outdated: true })
@@ -154,13 +161,16 @@ export function openBoard(options: BoardOptions): Board {
       due.delete(row.id)
       const next = (event && withEvent(row, event)) ?? row
       // One that left the filter goes as soon as that moves nothing under the pointer.
-      if (next.version === 0 || held || passes(next, view.score, view.q)) rows.push(next)
+      if (next.version === 0 || held || passes(next, view)) rows.push(next)
     }
     for (const [id, row] of waiting) {
       const event = due.get(id)
       due.delete(id)
       if (event) waiting.set(id, withEvent(row, event) ?? row)
     }
+    const compare = held ? null : comparing(view.sort)
+    // Already almost in order, which is what the engine's sort is quickest at.
+    if (compare) rows.sort(compare)
     change({ rows, seq })
     if (due.size > FETCH_MAX) change({ outdated: true })
     else for (const event of due.values()) void arrive(event)
@@ -177,7 +187,7 @@ export function openBoard(options: BoardOptions): Board {
       change({ outdated: true })
       return
     }
-    if (!lead || view !== asked || !passes(lead, view.score, view.q)) return
+    if (!lead || view !== asked || !passes(lead, view)) return
     if (state.rows.some(({ id }) => id === event.leadId)) return
     waiting.set(lead.id, { ...asRow(lead), version: 1, previous: event.previousOverallScore })
     change({ waiting: waiting.size })
@@ -188,8 +198,10 @@ export function openBoard(options: BoardOptions): Board {
     const fresh = [...waiting.values()].reverse()
     waiting = new Map()
     const ids = new Set(fresh.map(({ id }) => id))
-    const rows = [...fresh, ...state.rows.filter(({ id }) => !ids.has(id))].slice(0, ROWS_MAX)
-    change({ rows, waiting: 0 })
+    const rows = [...fresh, ...state.rows.filter(({ id }) => !ids.has(id))]
+    const compare = comparing(view.sort)
+    if (compare) rows.sort(compare)
+    change({ rows: rows.slice(0, ROWS_MAX), waiting: 0 })
   }
 
   feed.start()
@@ -199,7 +211,9 @@ export function openBoard(options: BoardOptions): Board {
       view = next
       void load(null)
     },
-    loadMore: () => void load(nextCursor),
+    loadMore() {
+      if (!state.loading && hasMore()) void load(nextCursor)
+    },
     reload: () => void load(null),
     hold(next) {
       held = next
@@ -211,6 +225,11 @@ export function openBoard(options: BoardOptions): Board {
     },
     showWaiting,
     reconnect: feed.reconnectNow,
+    watch(leadId, onScore) {
+      const watcher = { leadId, onScore }
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
+    },
     close() {
       clearTimeout(flushTimer)
       loading?.abort()

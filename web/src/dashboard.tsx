@@ -1,14 +1,13 @@
-/** The page: filter and search above, the live table, and what proves that nothing is missing. */
-import type { ComponentChildren } from 'preact'
+/** The frame of every page: where one is, whether the feed is live, and what proves it complete. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type Api, api, type Status } from './api.ts'
 import { type Board, type BoardState, openBoard } from './board.ts'
 import { Connection } from './connection.tsx'
-import { Empty } from './empty.tsx'
 import { plural } from './format.ts'
-import { scoreFilters } from './lead.ts'
-import { LeadTable } from './lead-table.tsx'
-import { readView, type View, writeView } from './session.ts'
+import { LeadView } from './lead-view.tsx'
+import { LeadsView } from './leads-view.tsx'
+import { addressOf, everything, type PageName, readView, type View, writeView } from './session.ts'
+import { SettingsView } from './settings-view.tsx'
 
 const SEARCH_DELAY_MS = 250
 const CLOCK_MS = 15_000
@@ -21,68 +20,85 @@ export interface DashboardProps {
 
 export function Dashboard({ token, onRefused, onSignOut }: DashboardProps) {
   const client = useMemo(() => api(token), [token])
-  const [view, setView] = useState(readView)
+  const [view, setView] = useView()
   const [board, state] = useBoard(client, token, view, onRefused)
   const status = useStatus(client)
   const online = useOnline(() => board?.reconnect())
   const now = useClock()
   if (!board || !state) return null
-  const { rows } = state
   return (
     <>
       <header>
         <h1>
           <Mark /> Leadpulse
         </h1>
+        <Navigation view={view} onView={setView} />
         <Connection state={state} online={online} />
-        <button
-          type="button"
-          aria-pressed={state.paused}
-          onClick={() => board.pause(!state.paused)}
-        >
-          {state.paused ? 'Resume' : 'Pause'}
-        </button>
         <button type="button" class="quiet" onClick={onSignOut}>
           Sign out
         </button>
       </header>
       <main>
-        {status?.rulesOnly && (
+        {status?.rulesOnly && view.page === 'leads' && (
           <p class="notice">
             Scores come from the built-in rules (<code>{status.scorer}</code>). Set{' '}
             <code>OPENAI_API_KEY</code> and restart to have a model score.
           </p>
         )}
-        <Filters view={view} onView={setView}>
-          {state.waiting > 0 && (
-            <button type="button" class="fresh" onClick={board.showWaiting}>
-              Show {plural(state.waiting, 'new lead')}
-            </button>
-          )}
-          <span class="count muted">{state.loaded && countOf(state)}</span>
-        </Filters>
-        <Trouble state={state} board={board} />
-        {rows.length > 0 && (
-          <TableArea board={board}>
-            <LeadTable rows={rows} now={now} />
-          </TableArea>
-        )}
-        {!state.loaded && !state.error && <p class="muted pad">Loading leads…</p>}
-        {state.loaded && rows.length === 0 && (
-          <Empty filtered={view.score !== 'all' || view.q !== ''} onShowAll={() => setView(ALL)} />
-        )}
-        {state.hasMore && rows.length > 0 && (
-          <button type="button" class="more" disabled={state.loading} onClick={board.loadMore}>
-            Show more
-          </button>
-        )}
+        <Content {...{ client, board, state, view, now }} onView={setView} />
       </main>
       <Footer state={state} status={status} />
     </>
   )
 }
 
-const ALL: View = { score: 'all', q: '' }
+interface ContentProps {
+  client: Api
+  board: Board
+  state: BoardState
+  view: View
+  now: number
+  onView(view: View): void
+}
+
+function Content(props: ContentProps) {
+  const { client, board, view, now, onView } = props
+  if (view.page === 'settings') return <SettingsView client={client} />
+  if (view.lead) {
+    const back = () => onView({ ...view, lead: null })
+    return <LeadView key={view.lead} {...{ client, board, now }} leadId={view.lead} onBack={back} />
+  }
+  return <LeadsView {...props} />
+}
+
+const places: { page: PageName; label: string }[] = [
+  { page: 'leads', label: 'Leads' },
+  { page: 'settings', label: 'Settings' },
+]
+
+function Navigation({ view, onView }: { view: View; onView(view: View): void }) {
+  return (
+    <nav aria-label="Pages">
+      {places.map(({ page, label }) => {
+        const target = { ...(page === 'leads' ? view : everything), page, lead: null }
+        return (
+          <a
+            key={page}
+            href={addressOf(target)}
+            aria-current={view.page === page ? 'page' : undefined}
+            onClick={(event) => {
+              if (event.ctrlKey || event.metaKey || event.shiftKey) return
+              event.preventDefault()
+              onView(target)
+            }}
+          >
+            {label}
+          </a>
+        )
+      })}
+    </nav>
+  )
+}
 
 function Mark() {
   return (
@@ -90,89 +106,6 @@ function Mark() {
       <rect width="32" height="32" rx="8" />
       <path d="M5 17h5l3-8 5 14 3-6h6" />
     </svg>
-  )
-}
-
-interface FiltersProps {
-  view: View
-  onView(view: View): void
-  children: ComponentChildren
-}
-
-function countOf({ rows, hasMore }: BoardState): string {
-  return hasMore ? `first ${plural(rows.length, 'lead')}` : plural(rows.length, 'lead')
-}
-
-function Filters({ view, onView, children }: FiltersProps) {
-  return (
-    <search class="filters">
-      <fieldset>
-        <legend class="hidden">Overall score</legend>
-        {scoreFilters.map(({ value, label }) => (
-          <label key={value}>
-            <input
-              type="radio"
-              name="score"
-              value={value}
-              checked={view.score === value}
-              onChange={() => onView({ ...view, score: value })}
-            />
-            <span>{label}</span>
-          </label>
-        ))}
-      </fieldset>
-      <input
-        type="search"
-        aria-label="Search name, company, email or phone"
-        placeholder="Search"
-        value={view.q}
-        onInput={(event) => onView({ ...view, q: event.currentTarget.value })}
-      />
-      {children}
-    </search>
-  )
-}
-
-/** Rows keep their place while somebody points at them or stands in them. */
-function TableArea({ board, children }: { board: Board; children: ComponentChildren }) {
-  const why = useRef({ pointer: false, focus: false })
-  const hold = (part: Partial<typeof why.current>) => {
-    Object.assign(why.current, part)
-    board.hold(why.current.pointer || why.current.focus)
-  }
-  return (
-    <div
-      class="table-area"
-      onPointerEnter={(event) => hold({ pointer: event.pointerType === 'mouse' })}
-      onPointerLeave={() => hold({ pointer: false })}
-      onFocusIn={() => hold({ focus: true })}
-      onFocusOut={() => hold({ focus: false })}
-    >
-      {children}
-    </div>
-  )
-}
-
-function Trouble({ state, board }: { state: BoardState; board: Board }) {
-  return (
-    <div>
-      {state.error && (
-        <p class="problem" role="alert">
-          The leads could not be loaded. {state.error}{' '}
-          <button type="button" onClick={board.reload}>
-            Try again
-          </button>
-        </p>
-      )}
-      {state.outdated && !state.error && (
-        <p class="notice">
-          Much has changed at once.{' '}
-          <button type="button" onClick={board.reload}>
-            Load the newest
-          </button>
-        </p>
-      )}
-    </div>
   )
 }
 
@@ -194,6 +127,26 @@ function Footer({ state, status }: { state: BoardState; status: Status | null })
   )
 }
 
+/** The view is what the address bar says; Back and Forward change it, too. */
+function useView(): [View, (view: View) => void] {
+  const [view, setView] = useState(readView)
+  useEffect(() => {
+    const back = () => setView(readView())
+    addEventListener('popstate', back)
+    return () => removeEventListener('popstate', back)
+  }, [])
+  const change = useMemo(
+    () => (next: View) => {
+      const isStep = next.page !== readView().page || next.lead !== readView().lead
+      writeView(next)
+      setView(next)
+      if (isStep) scrollTo(0, 0)
+    },
+    [],
+  )
+  return [view, change]
+}
+
 function useBoard(client: Api, token: string, view: View, onRefused: () => void) {
   const [board, setBoard] = useState<Board | null>(null)
   const [state, setState] = useState<BoardState | null>(null)
@@ -208,17 +161,16 @@ function useBoard(client: Api, token: string, view: View, onRefused: () => void)
     setBoard(opened)
     return opened.close
   }, [client])
-  const { score, q } = view
+  const { score, q, channel, sort } = view
   const shown = useRef({ q })
   useEffect(() => {
-    writeView({ score, q })
     const delayMs = shown.current.q === q ? 0 : SEARCH_DELAY_MS
     const timer = setTimeout(() => {
       shown.current = { q }
-      board?.show({ score, q })
+      board?.show(view)
     }, delayMs)
     return () => clearTimeout(timer)
-  }, [board, score, q])
+  }, [board, score, q, channel, sort])
   return [board, state] as const
 }
 

@@ -1,6 +1,6 @@
 /** Words for what the API says in codes. */
 
-const channelNames: Record<string, string> = {
+export const channelNames: Record<string, string> = {
   email: 'Email',
   sms: 'SMS',
   linkedin: 'LinkedIn',

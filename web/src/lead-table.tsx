@@ -1,9 +1,10 @@
 /** The live table. Real table elements with their roles said aloud, since narrow screens restyle them. */
 import { memo } from 'preact/compat'
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { ago, channelName, exactly } from './format.ts'
 import type { Row } from './lead.ts'
 import { Score } from './score.tsx'
+import { useVisibleRows } from './virtual-rows.ts'
 
 const COLUMNS = [
   'Overall',
@@ -23,12 +24,25 @@ const asHead = { role: 'columnheader', scope: 'col' } as const
 const asRowHead = { role: 'rowheader', scope: 'row' } as const
 const asCell = { role: 'cell' } as const
 
-export function LeadTable({ rows, now }: { rows: Row[]; now: number }) {
+export interface LeadTableProps {
+  rows: Row[]
+  now: number
+  /** Of the lead's own page. */
+  addressOf(leadId: string): string
+  onOpen(leadId: string): void
+}
+
+export function LeadTable({ rows, ...rest }: LeadTableProps) {
+  const body = useRef<HTMLTableSectionElement>(null)
+  const { first, end, aboveHeight, belowHeight } = useVisibleRows(
+    rows.map(({ id }) => id),
+    body,
+  )
   return (
-    <table {...asTable} class="leads">
-      <caption class="hidden">Leads with their scores, newest activity first</caption>
+    <table {...asTable} class="leads" aria-rowcount={rows.length + 1}>
+      <caption class="hidden">Leads with their scores</caption>
       <thead {...asGroup}>
-        <tr {...asRow}>
+        <tr {...asRow} aria-rowindex={1}>
           {COLUMNS.map((name) => (
             <th key={name} {...asHead} class={`c-${name.toLowerCase()}`}>
               {name}
@@ -36,35 +50,59 @@ export function LeadTable({ rows, now }: { rows: Row[]; now: number }) {
           ))}
         </tr>
       </thead>
-      <tbody {...asGroup}>
-        {rows.map((row) => (
-          <LeadRow key={row.id} row={row} now={now} />
+      <tbody {...asGroup} ref={body}>
+        <Spacer key="above" height={aboveHeight} />
+        {rows.slice(first, end).map((row, index) => (
+          <LeadRow key={row.id} row={row} index={first + index} {...rest} />
         ))}
+        <Spacer key="below" height={belowHeight} />
       </tbody>
     </table>
   )
 }
 
-interface LeadRowProps {
-  row: Row
-  now: number
+/** Stands for the rows that are not drawn. */
+function Spacer({ height }: { height: number }) {
+  if (height < 1) return null
+  return (
+    <tr class="spacer">
+      <td colSpan={COLUMNS.length}>
+        <svg width="1" height={Math.round(height)} aria-hidden="true" />
+      </td>
+    </tr>
+  )
 }
 
-const LeadRow = memo(function LeadRow({ row, now }: LeadRowProps) {
+interface LeadRowProps extends Omit<LeadTableProps, 'rows'> {
+  row: Row
+  index: number
+}
+
+const LeadRow = memo(function LeadRow({ row, index, now, addressOf, onOpen }: LeadRowProps) {
   // Two names for one animation: changing the name is what starts it again.
   const flash = row.version === 0 ? '' : row.version % 2 ? 'flash-a' : 'flash-b'
   const contact = row.email ?? row.phone
   const name = row.name ?? contact ?? 'Unknown'
   return (
-    <tr {...asRow} class={flash}>
+    <tr {...asRow} class={flash} data-key={row.id} aria-rowindex={index + 2}>
       <td {...asCell} class="c-overall">
         <Score axis="overall" value={row.overallScore} />
         <Move row={row} />
       </td>
       <th {...asRowHead} class="c-lead">
-        <span class="name" title={name}>
+        <a
+          class="name"
+          title={name}
+          href={addressOf(row.id)}
+          onClick={(event) => {
+            // A modified click opens a tab, as everywhere.
+            if (event.ctrlKey || event.metaKey || event.shiftKey) return
+            event.preventDefault()
+            onOpen(row.id)
+          }}
+        >
           {name}
-        </span>
+        </a>
         {contact && contact !== name && (
           <span class="sub" title={contact}>
             {contact}
@@ -134,7 +172,7 @@ function Reason({ row }: { row: Row }) {
   )
 }
 
-function Scored({ row, now }: LeadRowProps) {
+function Scored({ row, now }: { row: Row; now: number }) {
   if (!row.scoredAt) return <span class="muted">{row.state === 'pending' ? 'pending' : '-'}</span>
   return (
     <>

@@ -21,6 +21,7 @@ export interface Lead {
   disqualifiedReason: string | null
   scoringError: string | null
   scoredSeq: number
+  lastActivityAt: string
 }
 
 export interface Row extends Lead {
@@ -40,6 +41,23 @@ export const scoreFilters = [
   { value: 'disqualified', label: 'Disqualified' },
 ] as const
 export type ScoreFilter = (typeof scoreFilters)[number]['value']
+
+/** As the API sorts. */
+export const sortOrders = [
+  { value: '-lastActivity', label: 'Newest activity' },
+  { value: '-scoredAt', label: 'Newest score' },
+  { value: '-score', label: 'Highest score' },
+  { value: 'score', label: 'Lowest score' },
+  { value: 'lastActivity', label: 'Oldest activity' },
+  { value: 'name', label: 'Name' },
+] as const
+export type SortOrder = (typeof sortOrders)[number]['value']
+
+export interface LeadFilter {
+  score: ScoreFilter
+  q: string
+  channel: string
+}
 
 export const asRow = (lead: Lead): Row => ({ ...lead, version: 0, previous: null })
 
@@ -61,13 +79,39 @@ export function withEvent(row: Row, event: ScoreEvent): Row | null {
     disqualifiedReason: isDisqualified ? (event.scoreReasoning ?? 'Disqualified') : null,
     scoringError: null,
     scoredSeq: event.messageSeq,
+    // A score follows what the lead did within seconds; a reload tells the exact time.
+    lastActivityAt: later(event.scoredAt, row.lastActivityAt),
     version: row.version + 1,
     previous: event.previousOverallScore,
   }
 }
 
-export function passes(lead: Lead, score: ScoreFilter, q: string): boolean {
-  return passesScore(lead, score) && passesSearch(lead, q)
+/** ISO times compare as texts. */
+const later = (a: string, b: string) => [a, b].sort()[1] as string
+
+export function passes(lead: Lead, { score, q, channel }: LeadFilter): boolean {
+  const onChannel = !channel || lead.channels.includes(channel) || lead.lastChannel === channel
+  return onChannel && passesScore(lead, score) && passesSearch(lead, q)
+}
+
+/** Puts rows in the order of the list; null where only the server knows it. */
+export function comparing(sort: SortOrder): ((a: Row, b: Row) => number) | null {
+  const activity = (a: Row, b: Row) => (a.lastActivityAt < b.lastActivityAt ? 1 : -1)
+  const scored = (row: Row) => row.scoredAt ?? ''
+  switch (sort) {
+    case '-lastActivity':
+      return activity
+    case 'lastActivity':
+      return (a, b) => -activity(a, b)
+    case '-scoredAt':
+      return (a, b) => (scored(a) < scored(b) ? 1 : -1)
+    case '-score':
+      return (a, b) => (b.overallScore ?? 0) - (a.overallScore ?? 0) || activity(a, b)
+    case 'score':
+      return (a, b) => (a.overallScore ?? 5) - (b.overallScore ?? 5) || activity(a, b)
+    case 'name':
+      return null
+  }
 }
 
 function passesScore({ overallScore, disqualifiedReason }: Lead, score: ScoreFilter): boolean {

@@ -7,6 +7,8 @@ import { TokenForm } from './token-form.tsx'
 import './theme.css'
 import './page.css'
 import './table.css'
+import './lead.css'
+import './settings.css'
 import './narrow.css'
 
 function App() {

@@ -1,0 +1,18 @@
+/** What the workspace is about, who may send to it, what was refused, and who has a token. */
+import type { Api } from './api.ts'
+import { ConnectionsPanel } from './connections-panel.tsx'
+import { RejectedPanel } from './rejected-panel.tsx'
+import { SettingsForm } from './settings-form.tsx'
+import { TokensPanel } from './tokens-panel.tsx'
+
+export function SettingsView({ client }: { client: Api }) {
+  return (
+    <div class="settings">
+      <h2>Settings</h2>
+      <SettingsForm client={client} />
+      <ConnectionsPanel client={client} />
+      <RejectedPanel client={client} />
+      <TokensPanel client={client} />
+    </div>
+  )
+}
