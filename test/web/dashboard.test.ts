@@ -2,6 +2,7 @@
  * The page as a person uses it: the real service, real webhooks, a real browser. Screenshots of each
  * view are left in `test/artifacts` for people to look at.
  */
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,11 +13,9 @@ import { type Service, startService } from '../support/service.ts'
 import { suite } from '../support/suite.ts'
 
 const ADMIN_TOKEN = 'lp_dashboard-test-0123456789abcdef0'
-const artifacts = join(import.meta.dirname, '../artifacts')
-const axeSource = readFileSync(
-  join(import.meta.dirname, '../../node_modules/axe-core/axe.min.js'),
-  'utf8',
-)
+const root = join(import.meta.dirname, '../..')
+const artifacts = join(root, 'test/artifacts')
+const axeSource = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8')
 const page = suite('dashboard in a browser', 60_000)
 let service: Service
 let browser: Browser | undefined
@@ -30,6 +29,10 @@ const test = hasChromium() ? page : page.skip
 page.before(async () => {
   if (test === page.skip) return
   mkdirSync(artifacts, { recursive: true })
+  // What is tested is what stands in web/src, not what somebody built last week.
+  execFileSync(join(root, 'node_modules/.bin/vite'), ['build', 'web', '--logLevel', 'warn'], {
+    cwd: root,
+  })
   dataDir = mkdtempSync(join(tmpdir(), 'leadpulse-page-'))
   env = { DATA_DIR: dataDir, ADMIN_TOKEN, SCORING_QUIET_MS: '100', SCORING_MAX_WAIT_MS: '500' }
   service = await startService(env, ADMIN_TOKEN)
