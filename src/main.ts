@@ -10,6 +10,8 @@ import { openaiScorer } from './clients/openai.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { keptSecret, openDataDir, randomSecret } from './data-dir.ts'
 import { type Database, openDatabase } from './database.ts'
+import { type AiBudget, aiBudget } from './domain/ai/budget.ts'
+import { budgetedScorer } from './domain/scoring/budgeted-scorer.ts'
 import { rulesScorer } from './domain/scoring/rules-scorer.ts'
 import type { Scorer } from './domain/scoring/score.ts'
 import type { WindowDefaults } from './domain/scoring/scoring-input.ts'
@@ -41,11 +43,12 @@ async function main(): Promise<void> {
   if (database.kind === 'pglite') await jobs.reclaimOrphans()
   const welcome = await firstStart(database)
 
-  const scorer = openScorer(config, log)
+  const { scorer, budget } = openScorer(config, database, log)
   const app = startApp({
     store: database,
     jobs,
     scorer,
+    budget,
     log,
     llmConcurrency: config.llmConcurrency,
     scoringHeldMax: config.scoringHeldMax,
@@ -143,9 +146,14 @@ function secretsKey(config: Config): Buffer {
   return Buffer.from(value, 'base64url')
 }
 
-function openScorer({ openai }: Config, log: Log): Scorer {
-  if (!openai) return rulesScorer()
-  return openaiScorer({
+function openScorer(
+  { openai }: Config,
+  database: Database,
+  log: Log,
+): { scorer: Scorer; budget?: AiBudget } {
+  const rules = rulesScorer()
+  if (!openai) return { scorer: rules }
+  const model = openaiScorer({
     apiKey: openai.apiKey,
     baseURL: openai.baseUrl ?? undefined,
     model: openai.model,
@@ -155,6 +163,15 @@ function openScorer({ openai }: Config, log: Log): Scorer {
     random: () => randomBytes(16).toString('hex'),
     log: ({ level, ...event }) => log[level](event, event.event),
   })
+  const budget = aiBudget({
+    sql: database,
+    now: Date.now,
+    onChange: ({ workspaceId, paused }) =>
+      paused
+        ? log.warn({ workspaceId }, 'monthly AI budget used up: the rules score provisionally')
+        : log.info({ workspaceId }, 'monthly AI budget allows calls again'),
+  })
+  return { scorer: budgetedScorer({ model, rules, budget }), budget }
 }
 
 function packageVersion(): string {

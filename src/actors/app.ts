@@ -2,6 +2,7 @@
  * The actor tree: `app` with five channel ingest actors, five post-process actors, the dispatcher,
  * the feed, recovery, and a scorer for each lead at work. This file wires them; it decides nothing.
  */
+import type { AiBudget } from '../domain/ai/budget.ts'
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
 import { noOutside, type Outside } from '../domain/post-process/outside.ts'
 import type { Scorer } from '../domain/scoring/score.ts'
@@ -15,6 +16,7 @@ import {
   scoringPriority,
 } from '../jobs.ts'
 import type { Log } from '../log.ts'
+import { budgetResumeActor } from './budget-resume.ts'
 import { type Dispatcher, dispatcher } from './dispatcher.ts'
 import { type FeedHub, feedActor } from './feed.ts'
 import { type Gate, gate } from './gate.ts'
@@ -31,6 +33,8 @@ export interface AppOptions {
   scorer: Scorer
   /** Whom post-processing may ask; absent: nobody. */
   outside?: Outside
+  /** Absent where no model scores. */
+  budget?: AiBudget | undefined
   log: Log
   llmConcurrency: number
   scoringHeldMax: number
@@ -154,6 +158,19 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
     },
     onError: warn(log, 'recovery'),
   })
+  if (options.budget) {
+    budgetResumeActor({
+      system,
+      store,
+      jobs,
+      budget: options.budget,
+      onResumed(count) {
+        log.info({ leads: count }, 'AI budget allows calls again: provisional scores made again')
+        dispatch.wake(SCORING_QUEUE)
+      },
+      onError: warn(log, 'budget resume'),
+    })
+  }
   return { dispatcher: dispatch }
 }
 

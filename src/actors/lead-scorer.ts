@@ -7,7 +7,12 @@
  * A message that arrives meanwhile has its own waiting job (queue policy `stately`) and is scored
  * right after by the next incarnation; what this one has read already covers it if it came in time.
  */
-import { recordFailure, recordInteractions, recordScore } from '../domain/scoring/record-score.ts'
+import {
+  recordFailure,
+  recordInteractions,
+  recordScore,
+  type ScoreToRecord,
+} from '../domain/scoring/record-score.ts'
 import type { Scorer, Scores, ScoringResult } from '../domain/scoring/score.ts'
 import {
   readScoringInput,
@@ -219,14 +224,14 @@ async function write(
   job: ClaimedJob<ScoringData>,
   { store, jobs, onScored }: LeadScorerOptions,
   { seen }: ScoringInput,
-  score: { scores: Scores | null; model: string; promptVersion: string },
+  score: Pick<ScoreToRecord, 'scores' | 'model' | 'promptVersion' | 'provisional'>,
   result?: ScoringResult,
 ): Promise<void> {
   const event = await store.transaction(async (tx) => {
     await jobs.complete(tx, job)
     await recordInteractions(tx, job.data, result?.interactions ?? [])
-    const { scores, model, promptVersion } = score
-    return recordScore(tx, { ...job.data, seen, scores, model, promptVersion })
+    const { scores, model, promptVersion, provisional } = score
+    return recordScore(tx, { ...job.data, seen, scores, model, promptVersion, provisional })
   })
   if (event !== null) onScored(job.data.workspaceId)
 }

@@ -132,7 +132,8 @@ const readFeedSql = `
     event.fit_score as "fitScore", event.intent_score as "intentScore",
     event.overall_score as "overallScore", event.previous_overall_score as "previousOverallScore",
     event.reasoning as "scoreReasoning", event.sentiment_tag as "sentimentTag",
-    event.scored_at as "scoredAt", event.model, event.message_seq as "messageSeq"
+    event.scored_at as "scoredAt", event.model, event.provisional,
+    event.message_seq as "messageSeq"
   from workspace
   left join lateral (
     select score_event.*, ${leadNameSql} as "leadName"
@@ -149,7 +150,7 @@ const snapshotSql = `
     lead.last_channel as channel, lead.sentiment_tag as "sentimentTag",
     lead.fit_score as "fitScore", lead.intent_score as "intentScore",
     lead.overall_score as "overallScore", lead.score_reasoning as "scoreReasoning",
-    lead.scored_at as "scoredAt", lead.scored_by as "scoredBy",
+    lead.scored_at as "scoredAt", lead.scored_by as "scoredBy", lead.provisional,
     lead.disqualified_reason as "disqualifiedReason",
     lead.last_activity_at as "lastActivityAt", lead.scored_seq as "messageSeq"
   from lead
@@ -171,6 +172,7 @@ function eventOf(row: EventRow): ScoreEvent {
     sentimentTag: row.sentimentTag,
     scoredAt: toDate(row.scoredAt).toISOString(),
     model: row.model,
+    provisional: row.provisional,
     messageSeq: Number(row.messageSeq),
   }
 }

@@ -40,6 +40,8 @@ export interface ScoreEvent {
   /** ISO 8601 with Z. */
   scoredAt: string
   model: string
+  /** By the rules, in the place of a model that the AI budget did not allow. */
+  provisional: boolean
   /** message_seq of the lead that the score covers. */
   messageSeq: number
 }
@@ -58,6 +60,7 @@ export interface SnapshotLead {
   scoreReasoning: string | null
   scoredAt: string | null
   scoredBy: string | null
+  provisional: boolean
   disqualifiedReason: string | null
   lastActivityAt: string
   /** message_seq that the scores cover: an event of the lead with a lower one is older news. */

@@ -10,6 +10,10 @@ import { id, time } from './fields.ts'
 
 const score = z.int().min(1).max(4).nullable().meta({ description: '1 to 4; null: unscored' })
 const nullableText = z.string().nullable()
+const provisional = z.boolean().meta({
+  description:
+    'Scored by the rules while the AI budget was used up; scored again by the model later',
+})
 const nullableTime = time.nullable()
 
 const leadFields = {
@@ -37,6 +41,7 @@ const leadFields = {
   scoreReasoning: nullableText.meta({ description: 'Plain text' }),
   scoredAt: nullableTime,
   scoredBy: nullableText.meta({ description: 'Model, `rules-v1`, or `disqualified`' }),
+  provisional,
   disqualifiedReason: nullableText,
   messageSeq: z.int().meta({ description: 'Raised by everything a score depends on' }),
   scoredSeq: z.int().meta({ description: 'The messageSeq that the score covers' }),
@@ -95,6 +100,7 @@ export const scoreSchema = z
     scoreReasoning: nullableText,
     model: z.string(),
     promptVersion: z.string(),
+    provisional,
     messageSeq: z.int().meta({ description: 'The messageSeq that this score covers' }),
     channel: z.enum(channels).nullable(),
     sentimentTag: z.enum(sentimentTags),

@@ -16,6 +16,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { ServerOptions } from 'ws'
 import { FEED_PROTOCOL } from '../domain/feed-protocol.ts'
 import type { Log } from '../log.ts'
+import { type AiUsageDeps, aiUsageRoutes } from './ai-usage.ts'
 import { type Authenticator, openGuard } from './auth.ts'
 import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
 import { type DashboardDeps, dashboardRoutes } from './dashboard.ts'
@@ -38,6 +39,7 @@ type ResourceDeps = WorkspacesDeps &
   LeadActionsDeps &
   TokensDeps &
   RejectedDeps &
+  AiUsageDeps &
   HealthDeps &
   DashboardDeps
 
@@ -115,6 +117,7 @@ async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<v
   await app.register(leadActionsRoutes, { deps: shared })
   await app.register(tokensRoutes, { deps: shared })
   await app.register(rejectedRoutes, { deps: shared })
+  await app.register(aiUsageRoutes, { deps: shared })
   await app.register(healthRoutes, { deps: shared })
   await app.register(webhookRoutes, { deps: deps.webhooks })
   await app.register(feedRoutes, { deps: deps.feed })

@@ -45,6 +45,7 @@ test('an event tells the whole state of its lead, in the words of the protocol',
     sentimentTag: 'New',
     scoredAt: event?.scoredAt ?? '',
     model: 'gpt-5-nano',
+    provisional: false,
     messageSeq: 2,
   })
 })

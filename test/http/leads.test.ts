@@ -117,6 +117,7 @@ leads('a row carries who it is, the scores and what covers them', async () => {
     scoreReasoning: null,
     scoredAt: '2026-01-06T10:00:03.000Z',
     scoredBy: null,
+    provisional: false,
     disqualifiedReason: null,
     messageSeq: 3,
     scoredSeq: 3,

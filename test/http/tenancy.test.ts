@@ -19,6 +19,7 @@ const ownRoutes: Record<string, object | undefined> = {
   'GET /api/v1/tokens': undefined,
   'POST /api/v1/tokens': { name: 'Mine', role: 'viewer' },
   'GET /api/v1/rejected': undefined,
+  'GET /api/v1/ai-usage': undefined,
   'GET /api/v1/status': undefined,
 }
 /** Routes about one thing: that of another workspace does not exist. The most harmful come last. */

@@ -24,6 +24,11 @@ const leadSchema = defineEntity({
       expression:
         'create index "lead_unscored_messages" on "lead" ("updated_at") where (message_seq > scored_seq)',
     },
+    {
+      name: 'lead_provisional',
+      expression:
+        'create index "lead_provisional" on "lead" ("workspace_id", "id") where (provisional)',
+    },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -47,6 +52,8 @@ const leadSchema = defineEntity({
     scoredAt: p.datetime().nullable(),
     /** Model that made the score, or `disqualified`. */
     scoredBy: p.text().nullable(),
+    /** The rules scored because the AI budget was used up; a model does when there is budget again. */
+    provisional: p.boolean().default(false),
     /** Raised by everything a score depends on; a lead is dirty while it is above scoredSeq. */
     messageSeq: p.bigint('number').default(0),
     scoredSeq: p.bigint('number').default(0),

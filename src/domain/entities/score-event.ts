@@ -24,6 +24,7 @@ const scoreEventSchema = defineEntity({
     reasoning: p.text().nullable(),
     model: p.text(),
     promptVersion: p.text(),
+    provisional: p.boolean().default(false),
     /** The lead's message_seq that this score covers. */
     messageSeq: p.bigint('number'),
     channel: p.enum(channels).length(20).nullable(),

@@ -35,6 +35,8 @@ export interface LeadRow {
   scoredAt: Date | null
   /** Model that made the score, `rules-v1`, or `disqualified`. */
   scoredBy: string | null
+  /** The rules scored in the model's place, because the AI budget was used up. */
+  provisional: boolean
   disqualifiedReason: string | null
   messageSeq: number
   scoredSeq: number
@@ -57,7 +59,7 @@ export const leadColumns = `
   lead.sentiment_tag as "sentimentTag", lead.fit_score as "fitScore",
   lead.intent_score as "intentScore", lead.overall_score as "overallScore",
   lead.score_reasoning as "scoreReasoning", lead.scored_at as "scoredAt",
-  lead.scored_by as "scoredBy", lead.disqualified_reason as "disqualifiedReason",
+  lead.scored_by as "scoredBy", lead.provisional, lead.disqualified_reason as "disqualifiedReason",
   lead.message_seq as "messageSeq", lead.scored_seq as "scoredSeq",
   lead.scoring_error as "scoringError", lead.parked_at as "parkedAt",
   lead.last_inbound_at as "lastInboundAt", lead.last_outbound_at as "lastOutboundAt",
@@ -92,6 +94,7 @@ export function leadRow(record: LeadRecord, identities: Identity[]): LeadRow {
     scoreReasoning: record.scoreReasoning,
     scoredAt: toDateOrNull(record.scoredAt),
     scoredBy: record.scoredBy,
+    provisional: record.provisional,
     disqualifiedReason: record.disqualifiedReason,
     messageSeq,
     scoredSeq,

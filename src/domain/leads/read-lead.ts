@@ -56,6 +56,7 @@ export interface ScoreRow {
   scoreReasoning: string | null
   model: string
   promptVersion: string
+  provisional: boolean
   /** The lead's message_seq that this score covers. */
   messageSeq: number
   channel: Channel | null
@@ -135,7 +136,7 @@ export async function listScores(
   const rows = await sql.query<ScoreRow>(
     `select seq, fit_score as "fitScore", intent_score as "intentScore",
        overall_score as "overallScore", previous_overall_score as "previousOverallScore",
-       reasoning as "scoreReasoning", model, prompt_version as "promptVersion",
+       reasoning as "scoreReasoning", model, prompt_version as "promptVersion", provisional,
        message_seq as "messageSeq", channel, sentiment_tag as "sentimentTag",
        scored_at as "scoredAt"
      from score_event

@@ -2,7 +2,7 @@
  * Writing a score: the lead, its history, the accounting and the feed event in the caller's one
  * transaction. Monotone: a score never lands on one that covers as much or more.
  */
-import { v7 as uuidv7 } from 'uuid'
+import { recordAiCalls } from '../ai/record-calls.ts'
 import type { Sql, Tx } from '../sql.ts'
 import type { Interaction, Scores } from './score.ts'
 
@@ -18,6 +18,7 @@ export interface ScoreToRecord {
   scores: Scores | null
   model: string
   promptVersion: string
+  provisional?: boolean | undefined
 }
 
 /**
@@ -40,7 +41,7 @@ export async function recordScore(tx: Tx, score: ScoreToRecord): Promise<number 
     `update lead set fit_score = $2::smallint, intent_score = $3::smallint,
        overall_score = $4::smallint, score_reasoning = $5, scored_by = $6,
        scored_at = case when $4::smallint is null then null else now() end,
-       scored_seq = greatest(scored_seq, $7::bigint), scoring_error = null, scoring_failed_at = null,
+       provisional = $8, scored_seq = greatest(scored_seq, $7::bigint), scoring_error = null, scoring_failed_at = null,
        parked_at = null, updated_at = now()
      where id = $1`,
     [
@@ -51,6 +52,7 @@ export async function recordScore(tx: Tx, score: ScoreToRecord): Promise<number 
       scores?.reasoning ?? null,
       scores ? score.model : null,
       score.seen,
+      score.provisional ?? false,
     ],
   )
   if (!scores && before.overall === null) return null
@@ -60,10 +62,10 @@ export async function recordScore(tx: Tx, score: ScoreToRecord): Promise<number 
      )
      insert into score_event (workspace_id, seq, lead_id, fit_score, intent_score, overall_score,
        previous_overall_score, reasoning, model, prompt_version, message_seq, channel,
-       sentiment_tag)
+       sentiment_tag, provisional)
      select $1, counter.feed_seq, lead.id, lead.fit_score, lead.intent_score, lead.overall_score,
        $3::smallint, lead.score_reasoning, $4, $5, $6::bigint, lead.last_channel,
-       lead.sentiment_tag
+       lead.sentiment_tag, lead.provisional
      from counter, lead where lead.id = $2
      returning seq`,
     [score.workspaceId, score.leadId, before.overall, score.model, score.promptVersion, score.seen],
@@ -72,32 +74,14 @@ export async function recordScore(tx: Tx, score: ScoreToRecord): Promise<number 
 }
 
 /** One row per LLM call, failed ones too. */
-export async function recordInteractions(
+export function recordInteractions(
   sql: Sql,
-  { workspaceId, leadId }: { workspaceId: string; leadId: string },
+  lead: { workspaceId: string; leadId: string },
   interactions: Interaction[],
 ): Promise<void> {
-  if (interactions.length === 0) return
-  await sql.query(
-    `insert into ai_interaction (id, workspace_id, lead_id, source, feature_id, prompt_version,
-       requested_model, model, outcome, input_tokens, cached_tokens, output_tokens,
-       reasoning_tokens, cost_usd, latency_ms, request_id, error)
-     select call.id, $1, (select lead.id from lead where lead.id = $2), $3, $4,
-       call."promptVersion", call."requestedModel", call.model, call.outcome, call."inputTokens",
-       call."cachedTokens", call."outputTokens", call."reasoningTokens", call."costUsd",
-       round(call."latencyMs"), call."requestId", call.error
-     from jsonb_to_recordset($5::jsonb) as call (id uuid, "promptVersion" text,
-       "requestedModel" text, model text, outcome text, "inputTokens" int, "cachedTokens" int,
-       "outputTokens" int, "reasoningTokens" int, "costUsd" numeric, "latencyMs" float8,
-       "requestId" text, error text)`,
-    [
-      workspaceId,
-      leadId,
-      SCORING_SOURCE,
-      SCORING_FEATURE,
-      JSON.stringify(interactions.map((call) => ({ id: uuidv7(), ...call }))),
-    ],
-  )
+  const { workspaceId, leadId } = lead
+  const calls = { workspaceId, leadId, source: SCORING_SOURCE, featureId: SCORING_FEATURE }
+  return recordAiCalls(sql, calls, interactions)
 }
 
 /** Makes a failed attempt visible on the lead; `parked`: nobody tries again by itself. */

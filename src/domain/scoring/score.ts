@@ -89,6 +89,8 @@ export type ScoringResult =
       scores: Scores
       model: string
       promptVersion: string
+      /** Made by the rules in a model's place: to be made again when the AI budget allows. */
+      provisional?: boolean
       /** Every call made on the way, e.g. one refused by a retired model before its successor. */
       interactions: Interaction[]
     }

@@ -1,0 +1,110 @@
+/** Database, jobs and actors with the real LLM client on a fake OpenAI server: the whole job path. */
+import { randomBytes } from 'node:crypto'
+import * as assert from 'uvu/assert'
+import { type App, startApp } from '../../src/actors/app.ts'
+import { type OpenAiScorerOptions, openaiScorer } from '../../src/clients/openai.ts'
+import type { Database } from '../../src/database.ts'
+import { type AiBudget, aiBudget } from '../../src/domain/ai/budget.ts'
+import { generic } from '../../src/domain/channels/generic.ts'
+import { budgetedScorer } from '../../src/domain/scoring/budgeted-scorer.ts'
+import { rulesScorer } from '../../src/domain/scoring/rules-scorer.ts'
+import type { MadeWorkspace } from '../../src/domain/workspaces.ts'
+import { type Jobs, openJobs } from '../../src/jobs.ts'
+import { silentLog, testDatabase } from './database.ts'
+import { makeWorkspace } from './events.ts'
+import { type FakeOpenAi, fakeOpenAi } from './fake-openai.ts'
+
+export interface LlmApp {
+  database: Database
+  jobs: Jobs
+  app: App
+  fake: FakeOpenAi
+  workspace: MadeWorkspace
+  /** Budgets that ran out or were raised, in order. */
+  budgetChanges: { workspaceId: string; paused: boolean }[]
+  /** What was read of budgets is now too old to serve. */
+  ageBudgets(): void
+  /** A message of this person, through the intake to its commit. */
+  say(email: string, body: string, to?: MadeWorkspace): Promise<void>
+  close(): Promise<void>
+}
+
+export async function llmApp(
+  options: Partial<OpenAiScorerOptions> & { llmConcurrency?: number } = {},
+): Promise<LlmApp> {
+  const database = await testDatabase()
+  const jobs = openJobs(database, silentLog)
+  await jobs.start()
+  const fake = await fakeOpenAi()
+  const workspace = await makeWorkspace(database)
+  let passedMs = 0
+  const budgetChanges: LlmApp['budgetChanges'] = []
+  const budget: AiBudget = aiBudget({
+    sql: database,
+    now: () => Date.now() + passedMs,
+    onChange: (change) => budgetChanges.push(change),
+  })
+  const model = openaiScorer({
+    apiKey: fake.apiKey,
+    baseURL: fake.url,
+    model: 'gpt-5-nano',
+    successor: 'gpt-6-luna',
+    timeoutMs: 5000,
+    now: () => new Date('2026-11-24T10:00:00Z'),
+    random: () => randomBytes(16).toString('hex'),
+    ...options,
+  })
+  const app = startApp({
+    store: database,
+    jobs,
+    scorer: budgetedScorer({ model, rules: rulesScorer(), budget }),
+    budget,
+    log: silentLog,
+    llmConcurrency: options.llmConcurrency ?? 4,
+    scoringHeldMax: 100,
+    window: { quietMs: 20, maxWaitMs: 200 },
+    runsJobs: true,
+    now: Date.now,
+    random: Math.random,
+  })
+  let said = 0
+  return {
+    database,
+    jobs,
+    app,
+    fake,
+    workspace,
+    budgetChanges,
+    ageBudgets() {
+      passedMs += 3_600_000
+    },
+    async say(email, body, to = workspace) {
+      const connection = to.connections.find(({ channel }) => channel === 'email')
+      assert.ok(connection)
+      const payload = { externalId: `m${++said}`, body, lead: { email } }
+      await app.intake.accept(
+        {
+          id: connection.id,
+          workspaceId: to.id,
+          channel: 'email',
+          provider: generic,
+          signature: null,
+        },
+        {
+          rawBody: Buffer.from(JSON.stringify(payload)),
+          headers: {},
+          url: '',
+          receivedAt: new Date(),
+          connectionId: connection.id,
+        },
+        { keep: true },
+      )
+    },
+    async close() {
+      await app.stop()
+      await jobs.stop()
+      await database.close()
+      await fake.close()
+    },
+  }
+}
