@@ -8,6 +8,7 @@ import type { Database } from './database.ts'
 import { type Channel, channels } from './domain/channels/inbound-event.ts'
 import { codeOf, type Sql, type Tx } from './domain/sql.ts'
 import type { Log } from './log.ts'
+import { type Reclaimed, reclaimOrphans } from './orphaned-jobs.ts'
 
 export const SCORING_QUEUE = 'LEAD_SCORING_POST_PROCESS'
 export type PostProcessQueue = `${Uppercase<Channel>}_INBOUND_POST_PROCESS`
@@ -36,6 +37,8 @@ export interface ClaimedJob<Data extends ScoringData = ScoringData> {
   queue: QueueName
   id: string
   attempt: number
+  /** The attempt that is its last; moves on with deaths of its process that cost no attempt. */
+  attemptsMax: number
   data: Data
 }
 
@@ -48,6 +51,8 @@ export class StaleClaimError extends Error {
 }
 
 export interface Jobs {
+  /** No other process can use this database (it is embedded), so nobody takes our claims over. */
+  readonly exclusive: boolean
   start(): Promise<void>
   stop(): Promise<void>
   /** One job per message; its id is the message's, so a second insert changes nothing. */
@@ -63,8 +68,8 @@ export interface Jobs {
   release(job: ClaimedJob, delayMs: number): Promise<void>
   /** Heartbeat; answers the claims that are no longer ours. */
   touch(jobs: ClaimedJob[]): Promise<ClaimedJob[]>
-  /** Embedded database only: what a killed process held is due again at once. */
-  reclaimOrphans(): Promise<number>
+  /** What a dead process held is due again at once, and spends no attempt. */
+  reclaimOrphans(leaseMs: number): Promise<Reclaimed>
   /** Removes every job that names the lead, whatever its state. */
   forgetLead(tx: Tx, lead: { leadId: string }): Promise<void>
   counts(): Promise<{ queue: string; state: string; count: number; oldestSeconds: number }[]>
@@ -73,32 +78,34 @@ export interface Jobs {
 /** Attempts after the first, before a job is dead-lettered: four to nine minutes of backoff. */
 const RETRY_LIMIT = 8
 /**
- * A worker that stops touching is taken over after this; pg-boss takes no less than 10. The monitor
- * pass below adds to it.
+ * pg-boss's own takeover, which spends an attempt and adds a backoff, is the last resort only: it
+ * must not come before `reclaimOrphans` has had many passes.
  */
-const HEARTBEAT_SECONDS = 10
-const MONITOR_SECONDS = 3
+const HEARTBEAT_SECONDS = 120
+/** A heartbeat that got no answer by then goes on a new connection; claims are long lost by then. */
+const QUERY_LIMIT_MS = 30_000
 
 /** When this attempt fails, too, the job is dead-lettered. */
-export const isLastAttempt = (job: ClaimedJob): boolean => job.attempt >= RETRY_LIMIT
+export const isLastAttempt = (job: ClaimedJob): boolean => job.attempt >= job.attemptsMax
 
 export function openJobs(database: Database, log: Log): Jobs {
   const boss = new PgBoss({
     ...('pglite' in database.jobsBackend
       ? { db: fromPglite(database.jobsBackend.pglite), backend: 'pglite' as const }
-      : { connectionString: database.jobsBackend.connectionString, max: 4 }),
+      : serverConnections(database.jobsBackend.connectionString)),
     schema: 'pgboss',
     schedule: false,
     application_name: 'leadpulse-jobs',
-    monitorIntervalSeconds: MONITOR_SECONDS,
-    superviseIntervalSeconds: MONITOR_SECONDS,
     maintenanceIntervalSeconds: 300,
   })
+  // Heartbeats have connections of their own: they must not wait behind a full pool.
+  const heartbeatPath = database.kind === 'pglite' ? { db: handleOf(database) } : {}
   // Without a listener the first lost connection would end the process.
   boss.on('error', (error) => log.warn({ component: 'jobs', code: codeOf(error) }, error.message))
   boss.on('warning', ({ message, data }) => log.warn({ component: 'jobs', data }, message))
 
   return {
+    exclusive: database.kind === 'pglite',
     async start() {
       await boss.start()
       await createQueues(boss, database)
@@ -120,8 +127,15 @@ export function openJobs(database: Database, log: Log): Jobs {
       await boss.insert(SCORING_QUEUE, rows, { db: handleOf(sql) })
     },
     async fetch<Data extends ScoringData>(queue: QueueName, batchSize: number) {
-      const jobs = await boss.fetch<Data>(queue, { batchSize, db: handleOf(database) })
-      return jobs.map((job) => ({ queue, id: job.id, attempt: job.retryCount, data: job.data }))
+      const options = { batchSize, includeMetadata: true, db: handleOf(database) } as const
+      const jobs = await boss.fetch<Data>(queue, options)
+      return jobs.map(({ id, retryCount, retryLimit, data }) => ({
+        queue,
+        id,
+        attempt: retryCount,
+        attemptsMax: retryLimit,
+        data,
+      }))
     },
     async complete(sql, job) {
       const { affected } = settled(
@@ -132,6 +146,8 @@ export function openJobs(database: Database, log: Log): Jobs {
     async fail(job, reason, { terminal = false } = {}) {
       if (terminal) await database.query(lastAttemptSql, [job.queue, job.id])
       await boss.fail(job.queue, [attemptOf(job)], { reason }, { db: handleOf(database) })
+      const deaths = job.attemptsMax - RETRY_LIMIT
+      if (deaths > 0) await database.query(shortenBackoffSql, [job.queue, job.id, deaths])
     },
     async release(job, delayMs) {
       await giveBack(database, boss, job, delayMs)
@@ -139,31 +155,24 @@ export function openJobs(database: Database, log: Log): Jobs {
     async touch(jobs) {
       const lost: ClaimedJob[] = []
       for (const [queue, group] of Map.groupBy(jobs, (job) => job.queue)) {
-        const result = settled(
-          await boss.touch(queue, group.map(attemptOf), { db: handleOf(database) }),
-        )
+        const result = settled(await boss.touch(queue, group.map(attemptOf), heartbeatPath))
         const kept = new Set(result.settled)
         lost.push(...group.filter((job) => !kept.has(job.id)))
       }
       return lost
     },
-    async reclaimOrphans() {
-      const held = await database.query<{ id: string }>(
-        `update pgboss.job set heartbeat_on = 'epoch' where state = 'active' returning id`,
-      )
-      if (held.length === 0) return 0
-      await boss.supervise()
-      await database.query(
-        `update pgboss.job set start_after = now() where state = 'retry' and id = any($1::uuid[])`,
-        [held.map(({ id }) => id)],
-      )
-      return held.length
-    },
+    reclaimOrphans: (leaseMs) =>
+      reclaimOrphans(database, queueNames, { leaseMs, retryLimit: RETRY_LIMIT }),
     async forgetLead(tx, { leadId }) {
       await tx.query(`delete from pgboss.job where data ->> 'leadId' = $1`, [leadId])
     },
     counts: () => database.query(countsSql),
   }
+}
+
+function serverConnections(connectionString: string) {
+  const limits = { connectionTimeoutMillis: 2000, query_timeout: QUERY_LIMIT_MS }
+  return { connectionString, max: 4, ...limits }
 }
 
 async function createQueues(boss: PgBoss, database: Database): Promise<void> {
@@ -191,6 +200,13 @@ const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 
 const lastAttemptSql = `
   update pgboss.job set retry_limit = retry_count where name = $1 and id = $2::uuid
+`
+
+/** Each death doubled the backoff that pg-boss works out from the attempt. */
+const shortenBackoffSql = `
+  update pgboss.job
+  set start_after = now() + (start_after - now()) / (2 ^ least($3::int, 16))
+  where name = $1 and id = $2::uuid and state = 'retry' and start_after > now()
 `
 
 const countsSql = `

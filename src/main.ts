@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type App, startApp } from './actors/app.ts'
+import { takeOverOrphans } from './actors/orphans.ts'
 import { openaiScorer } from './clients/openai.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { keptSecret, openDataDir, randomSecret } from './data-dir.ts'
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
   const jobs = openJobs(database, log)
   await jobs.start()
   // Nobody else can hold jobs of an embedded database: what a killed process left is due now.
-  if (database.kind === 'pglite') await jobs.reclaimOrphans()
+  if (database.kind === 'pglite') await takeOverOrphans({ store: database, jobs }, 0)
   const welcome = await firstStart(database)
 
   const { scorer, budget } = openScorer(config, database, log)

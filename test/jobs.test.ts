@@ -11,6 +11,7 @@ import {
   type ScoringData,
   StaleClaimError,
 } from '../src/jobs.ts'
+import { DEATHS_MAX } from '../src/orphaned-jobs.ts'
 import { silentLog, testDatabase } from './support/database.ts'
 import { suite } from './support/suite.ts'
 
@@ -140,14 +141,97 @@ test('a terminal failure is dead-lettered at once', async () => {
   ])
 })
 
-test('what a killed process held is due at once after it is reclaimed', async () => {
+/** As if its process had died some seconds ago. */
+const abandon = (job: ClaimedJob, seconds = 10) =>
+  database.query(
+    `update pgboss.job set heartbeat_on = now() - $2::int * interval '1 second'
+     where id = $1::uuid and state = 'active'`,
+    [job.id, seconds],
+  )
+const LEASE_MS = 6000
+
+test('what a dead process held is due at once, and what a living one holds stays its', async () => {
+  await insert(post())
+  const living = await fetchOne<PostProcessData>(SMS)
   await insert(post())
   const orphan = await fetchOne<PostProcessData>(SMS)
-  assert.is(await jobs.reclaimOrphans(), 1)
+  await abandon(living)
+  await abandon(orphan)
+  assert.equal(await jobs.touch([living]), [])
+  assert.equal(await jobs.reclaimOrphans(LEASE_MS), { due: 1, exhausted: [] })
   const again = await fetchOne<PostProcessData>(SMS)
   assert.is(again.id, orphan.id)
-  assert.is(again.attempt, 1, 'a job that kills its process must not come back for ever')
-  assert.ok(await isStale(jobs.complete(database, orphan)))
+  assert.ok(await isStale(jobs.complete(database, orphan)), 'a zombie must not end it')
+  await jobs.complete(database, again)
+  await jobs.complete(database, living)
+})
+
+test('the embedded database takes every claim over at its start', async () => {
+  await insert(post())
+  const orphan = await fetchOne<PostProcessData>(SMS)
+  assert.is((await jobs.reclaimOrphans(0)).due, 1)
+  assert.is((await fetchOne<PostProcessData>(SMS)).id, orphan.id)
+})
+
+test('deaths of its process spend no attempt, until there were too many', async () => {
+  await insert(post())
+  let job = await fetchOne<PostProcessData>(SMS)
+  const left = job.attemptsMax - job.attempt
+  for (let death = 1; death <= DEATHS_MAX; death++) {
+    await abandon(job)
+    assert.is((await jobs.reclaimOrphans(LEASE_MS)).due, 1)
+    job = await fetchOne<PostProcessData>(SMS)
+    assert.is(job.attemptsMax - job.attempt, left)
+  }
+  for (let death = 0; death < left; death++) {
+    assert.not.ok(isLastAttempt(job))
+    await abandon(job)
+    await jobs.reclaimOrphans(LEASE_MS)
+    job = await fetchOne<PostProcessData>(SMS)
+  }
+  assert.ok(isLastAttempt(job))
+  await abandon(job)
+  assert.equal(await jobs.reclaimOrphans(LEASE_MS), { due: 0, exhausted: [job] })
+  await jobs.fail(job, 'enough', { terminal: true })
+  assert.equal(await jobs.reclaimOrphans(LEASE_MS), { due: 0, exhausted: [] })
+  const rows = await database.query(`select 1 from pgboss.job where name = 'LEADPULSE_DEAD_LETTER'`)
+  assert.is(rows.length, 1)
+})
+
+test('a failure after deaths waits no longer than without them', async () => {
+  await insert(post())
+  let job = await fetchOne<PostProcessData>(SMS)
+  for (let death = 1; death <= 6; death++) {
+    await abandon(job)
+    await jobs.reclaimOrphans(LEASE_MS)
+    job = await fetchOne<PostProcessData>(SMS)
+  }
+  await jobs.fail(job, 'no luck')
+  const [row] = await database.query<{ seconds: number }>(
+    `select extract(epoch from start_after - now())::float8 as seconds from pgboss.job
+     where state = 'retry'`,
+  )
+  const { seconds } = row as { seconds: number }
+  assert.ok(seconds > 0 && seconds <= 5, `${seconds} s`)
+})
+
+test('an orphaned scoring job gives way to a retry that covers the lead already', async () => {
+  const one = lead()
+  await jobs.sendScoring(database, [one])
+  await jobs.fail(await fetchOne<ScoringData>(SCORING_QUEUE), 'comes back later')
+  await jobs.sendScoring(database, [one])
+  const orphan = await fetchOne<ScoringData>(SCORING_QUEUE)
+  await jobs.sendScoring(database, [one])
+  await abandon(orphan)
+  assert.equal(await jobs.reclaimOrphans(LEASE_MS), { due: 0, exhausted: [] })
+  const rows = await database.query<{ state: string }>(
+    `select state::text as state from pgboss.job order by pgboss.job.state`,
+  )
+  assert.equal(
+    rows.map(({ state }) => state),
+    ['created', 'retry', 'completed'],
+    'nothing is dead-lettered',
+  )
 })
 
 test('erasing a lead removes every job that names it', async () => {

@@ -23,6 +23,7 @@ import { type Gate, gate } from './gate.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
 import { type Intake, intake } from './intake.ts'
 import { leadScorer } from './lead-scorer.ts'
+import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
 import { type ActorMeters, type ActorSystem, actorSystem } from './supervisor.ts'
@@ -145,6 +146,11 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
         },
         onEnd,
       ),
+    async takeOverOrphans() {
+      const count = await takeOverOrphans({ store, jobs }, LEASE_MS)
+      if (count > 0) log.info({ jobs: count }, 'taken over from a process that is gone')
+      return count
+    },
     onError: (what, error) => warn(log, what)(error),
   })
   recoveryActor({

@@ -1,7 +1,6 @@
 /**
- * The dispatcher: the one that fetches jobs, only as many as it has free slots, and keeps their
- * claims alive. Woken in-process after each commit; a poll each second finds what other processes
- * and retries left.
+ * The dispatcher: the one that fetches jobs, only as many as it has free slots. Woken in-process
+ * after each commit; a poll each second finds what other processes and retries left.
  */
 import type { Channel } from '../domain/channels/inbound-event.ts'
 import { channels } from '../domain/channels/inbound-event.ts'
@@ -15,6 +14,7 @@ import {
   type ScoringData,
 } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
+import { claimsActor, FENCE_MS } from './claims.ts'
 import { type HeldJobs, heldJobs } from './held-jobs.ts'
 import type { LeadScorer } from './lead-scorer.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
@@ -26,6 +26,8 @@ export interface DispatcherOptions {
   scoringHeldMax: number
   startPostProcess(channel: Channel, job: ClaimedJob<PostProcessData>): void
   startScoring(job: ClaimedJob<ScoringData>, onEnd: () => void): LeadScorer
+  /** Makes what dead processes held due again; answers how many jobs. */
+  takeOverOrphans(): Promise<number>
   onError(what: string, error: unknown): void
 }
 
@@ -42,15 +44,13 @@ export interface Dispatcher {
 type Message =
   | { type: 'wake'; queue: QueueName }
   | { type: 'poll' }
-  | { type: 'fetched'; queue: QueueName; asked: number; jobs: ClaimedJob[] }
+  | { type: 'fetched'; queue: QueueName; asked: number; at: number; jobs: ClaimedJob[] }
   | { type: 'fetch failed'; queue: QueueName; error: unknown }
-  | { type: 'heartbeat' }
-  | { type: 'touched'; lost: ClaimedJob[] }
-  | { type: 'touch failed'; error: unknown }
 
+type Fetched = Extract<Message, { type: 'fetched' }>
+
+const queues: readonly QueueName[] = [...channels.map(postProcessQueueOf), SCORING_QUEUE]
 const POLL_MS = 1000
-/** A third of the queue's heartbeat: two may fail before the claim runs out. */
-const HEARTBEAT_MS = 3000
 /** Rows of one fetch statement; a larger backlog takes several. */
 const FETCH_MAX = 100
 
@@ -63,6 +63,12 @@ export function dispatcher(options: DispatcherOptions): Dispatcher {
     incarnate: (self) => behavior(self, options, held, () => stopping),
   })
   const wake = (queue: QueueName) => void actor.tell({ type: 'wake', queue })
+  const claims = claimsActor({
+    ...options,
+    held,
+    onTakenOver: () => queues.forEach(wake),
+    isStopping: () => stopping,
+  })
   return {
     wake,
     settled(job) {
@@ -73,6 +79,7 @@ export function dispatcher(options: DispatcherOptions): Dispatcher {
       stopping = true
       await shutdown(options, held, graceMs)
       actor.stop()
+      claims.stop()
     },
     meters: () => ({ postProcessing: held.postProcessing(), scoring: held.phases() }),
   }
@@ -84,7 +91,6 @@ function behavior(
   held: HeldJobs,
   isStopping: () => boolean,
 ): Behavior<Message> {
-  const queues = [...channels.map(postProcessQueueOf), SCORING_QUEUE] as QueueName[]
   const { fetching } = held
   /** Woken while a fetch was under way: it may have looked too early. */
   const again = new Set<QueueName>()
@@ -98,16 +104,21 @@ function behavior(
     const asked = Math.min(held.free(queue), FETCH_MAX)
     if (asked <= 0) return
     fetching.add(queue)
+    const at = performance.now()
     self.run(
       () => options.jobs.fetch(queue, asked),
-      (jobs): Message => ({ type: 'fetched', queue, asked, jobs }),
+      (jobs): Message => ({ type: 'fetched', queue, asked, at, jobs }),
       (error): Message => ({ type: 'fetch failed', queue, error }),
     )
   }
 
-  function take(queue: QueueName, asked: number, jobs: ClaimedJob[]): void {
+  function take({ queue, asked, at, jobs }: Fetched): void {
     if (isStopping()) {
       giveBack(queue, jobs, options, held)
+      return
+    }
+    if (!options.jobs.exclusive && jobs.length > 0 && performance.now() - at > FENCE_MS) {
+      confirm(queue, asked, jobs)
       return
     }
     fetching.delete(queue)
@@ -115,14 +126,16 @@ function behavior(
     if (again.delete(queue) || jobs.length === asked) fetch(queue)
   }
 
-  function heartbeat(): void {
-    self.after(HEARTBEAT_MS, { type: 'heartbeat' })
-    const claims = held.claims()
-    if (claims.length === 0) return
+  /** An answer that late (the database hung, or we did): others may have taken the claims over. */
+  function confirm(queue: QueueName, asked: number, jobs: ClaimedJob[]): void {
+    const at = performance.now()
     self.run(
-      () => options.jobs.touch(claims),
-      (lost): Message => ({ type: 'touched', lost }),
-      (error): Message => ({ type: 'touch failed', error }),
+      async () => {
+        const lost = new Set(await options.jobs.touch(jobs))
+        return jobs.filter((job) => !lost.has(job))
+      },
+      (kept): Message => ({ type: 'fetched', queue, asked, at, jobs: kept }),
+      (error): Message => ({ type: 'fetch failed', queue, error }),
     )
   }
 
@@ -132,7 +145,6 @@ function behavior(
   }
 
   poll()
-  heartbeat()
   return {
     handle(message) {
       switch (message.type) {
@@ -143,7 +155,7 @@ function behavior(
           poll()
           break
         case 'fetched':
-          take(message.queue, message.asked, message.jobs)
+          take(message)
           break
         case 'fetch failed':
           // Not again at once: the poll comes soon enough for a database that is away.
@@ -151,15 +163,6 @@ function behavior(
           again.delete(message.queue)
           held.changed()
           options.onError(`fetch ${message.queue}`, message.error)
-          break
-        case 'heartbeat':
-          heartbeat()
-          break
-        case 'touched':
-          for (const job of message.lost) loseClaim(job, held)
-          break
-        case 'touch failed':
-          options.onError('heartbeat', message.error)
           break
       }
     },
@@ -203,15 +206,6 @@ function start(
     onFreed()
   })
   held.scorers.set(leadId, scorer)
-}
-
-/** Another worker has the job, or nobody wants it any more: what runs here must not be written. */
-function loseClaim(job: ClaimedJob, held: HeldJobs): void {
-  const scorer = held.scorers.get(job.data.leadId)
-  if (scorer?.job === job) {
-    scorer.stop()
-    held.drop(job)
-  }
 }
 
 async function shutdown(

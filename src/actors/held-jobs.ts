@@ -20,6 +20,12 @@ export function heldJobs(scoringHeldMax: number) {
   }
   const inQueue = (queue: QueueName) =>
     [...postProcess.values()].filter((job) => job.queue === queue).length
+  const drop = (job: ClaimedJob) => {
+    // By identity: the same job may be held again already, in a later attempt.
+    if (postProcess.get(job.id) === job) postProcess.delete(job.id)
+    if (scorers.get(job.data.leadId)?.job === job) scorers.delete(job.data.leadId)
+    changed()
+  }
   return {
     scorers,
     fetching,
@@ -27,11 +33,13 @@ export function heldJobs(scoringHeldMax: number) {
     free: (queue: QueueName) =>
       queue === SCORING_QUEUE ? scoringHeldMax - scorers.size : POST_PROCESS_SLOTS - inQueue(queue),
     takePostProcess: (job: ClaimedJob) => void postProcess.set(job.id, job),
-    drop(job: ClaimedJob) {
-      // By identity: the same job may be held again already, in a later attempt.
-      if (postProcess.get(job.id) === job) postProcess.delete(job.id)
-      if (scorers.get(job.data.leadId)?.job === job) scorers.delete(job.data.leadId)
-      changed()
+    drop,
+    /** Another worker has the job, or nobody wants it any more: what runs here must not be written. */
+    lose(job: ClaimedJob) {
+      const scorer = scorers.get(job.data.leadId)
+      if (scorer?.job !== job) return
+      scorer.stop()
+      drop(job)
     },
     claims: (): ClaimedJob[] => [
       ...postProcess.values(),
