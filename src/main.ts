@@ -8,10 +8,13 @@ import { join } from 'node:path'
 import { type App, startApp } from './actors/app.ts'
 import { takeOverOrphans } from './actors/orphans.ts'
 import { openaiScorer } from './clients/openai.ts'
+import { outbound } from './clients/outbound.ts'
+import { transcriptSources } from './clients/transcript-sources.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { keptSecret, openDataDir, randomSecret } from './data-dir.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type AiBudget, aiBudget } from './domain/ai/budget.ts'
+import { noOutside, type Outside } from './domain/post-process/outside.ts'
 import { budgetedScorer } from './domain/scoring/budgeted-scorer.ts'
 import { rulesScorer } from './domain/scoring/rules-scorer.ts'
 import type { Scorer } from './domain/scoring/score.ts'
@@ -26,7 +29,7 @@ import { replayer } from './http/replay.ts'
 import { buildServer } from './http/server.ts'
 import { type Jobs, openJobs } from './jobs.ts'
 import { type Log, openLog } from './log.ts'
-import { openSealing } from './sealing.ts'
+import { openSealing, type Sealing } from './sealing.ts'
 import { stopOnSignals } from './shutdown.ts'
 import { StartupError } from './startup-error.ts'
 
@@ -45,11 +48,13 @@ async function main(): Promise<void> {
   const welcome = await firstStart(database)
 
   const { scorer, budget } = openScorer(config, database, log)
+  const sealing = openSealing(secretsKey(config))
   const app = startApp({
     store: database,
     jobs,
     scorer,
     budget,
+    outside: openOutside(sealing),
     log,
     llmConcurrency: config.llmConcurrency,
     scoringHeldMax: config.scoringHeldMax,
@@ -60,7 +65,8 @@ async function main(): Promise<void> {
   })
   const door = { open: true, port: config.port }
   const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
-  const parts = { config, log, admin, window, database, jobs, scorer, app, door, publicUrl }
+  const opened = { database, jobs, scorer, sealing, app }
+  const parts = { config, log, admin, window, ...opened, door, publicUrl }
   const server = await openServer(parts)
   const stop = async () => {
     door.open = false
@@ -90,6 +96,7 @@ interface Parts {
   database: Database
   jobs: Jobs
   scorer: Scorer
+  sealing: Sealing
   app: App
   /** Whether requests are taken, and on which port (known once it is open, with PORT=0). */
   door: { open: boolean; port: number }
@@ -98,7 +105,7 @@ interface Parts {
 
 async function openServer(parts: Parts) {
   const { config, log, database, jobs, app, door, publicUrl } = parts
-  const sealing = openSealing(secretsKey(config))
+  const { sealing } = parts
   const auth = authenticator({
     store: database,
     adminTokenHash: hashToken(parts.admin.value),
@@ -173,6 +180,17 @@ function openScorer(
         : log.info({ workspaceId }, 'monthly AI budget allows calls again'),
   })
   return { scorer: budgetedScorer({ model, rules, budget }), budget }
+}
+
+/** For one call to a provider or to Clay; slower ones are done without. */
+const PROVIDER_TIMEOUT_MS = 8000
+
+function openOutside(sealing: Sealing): Outside {
+  return {
+    ...noOutside,
+    transcripts: transcriptSources(outbound({ timeoutMs: PROVIDER_TIMEOUT_MS })),
+    openApiKey: (sealed, connectionId) => String(sealing.open(sealed, connectionId)),
+  }
 }
 
 function packageVersion(): string {

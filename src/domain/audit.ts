@@ -7,6 +7,7 @@ export type AuditAction =
   | 'workspace.create'
   | 'settings.update'
   | 'connection.create'
+  | 'connection.update'
   | 'connection.rotate'
   | 'connection.delete'
   | 'lead.rescore'

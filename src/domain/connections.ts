@@ -15,6 +15,9 @@ export interface NewConnection {
   provider: ProviderName
   name: string
   sealedSignature: string | null
+  /** Absent: nothing is fetched from the provider. */
+  sealedApiKey?: string | null
+  apiBaseUrl?: string | null
 }
 
 export interface MadeConnection {
@@ -34,6 +37,9 @@ export interface Connection {
   name: string
   /** A signature is configured, so deliveries without a right one are refused. */
   signed: boolean
+  /** An API key is kept, so missing messages of our side are fetched from the provider. */
+  apiConfigured: boolean
+  apiBaseUrl: string | null
   enabled: boolean
   createdAt: Date
   /** Until then the token before the last rotation works too; null: only one token does. */
@@ -42,12 +48,23 @@ export interface Connection {
 
 export async function createConnection(tx: Sql, what: NewConnection): Promise<MadeConnection> {
   const { token, hash } = makeToken()
-  const { id, workspaceId, channel, provider, name, sealedSignature } = what
+  const { id, workspaceId, channel, provider, name } = what
   const [row] = await tx.query<{ createdAt: unknown }>(
-    `insert into connection (id, workspace_id, channel, provider, name, token_hash, sealed_signature)
-     values ($1::uuid, $2::uuid, $3, $4, $5, $6, $7)
+    `insert into connection (id, workspace_id, channel, provider, name, token_hash,
+       sealed_signature, sealed_api_key, api_base_url)
+     values ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9)
      returning created_at as "createdAt"`,
-    [id, workspaceId, channel, provider, name, hash, sealedSignature],
+    [
+      id,
+      workspaceId,
+      channel,
+      provider,
+      name,
+      hash,
+      what.sealedSignature,
+      what.sealedApiKey ?? null,
+      what.apiBaseUrl ?? null,
+    ],
   )
   return { id, channel, provider, name, createdAt: toDate(row?.createdAt), token }
 }
@@ -59,7 +76,8 @@ export async function listConnections(
 ): Promise<Page<Connection, TimeKey>> {
   const rows = await sql.query<Connection & { at: string }>(
     `select id, channel, provider, name, enabled, created_at as "createdAt",
-       sealed_signature is not null as signed,
+       sealed_signature is not null as signed, sealed_api_key is not null as "apiConfigured",
+       api_base_url as "apiBaseUrl",
        case when previous_token_expires_at > now() then previous_token_expires_at end
          as "previousTokenExpiresAt",
        ${exactTime('created_at')} as at
@@ -73,11 +91,64 @@ export async function listConnections(
   const page = pageOf(rows, limit, ({ at, id }) => ({ at, id }))
   return {
     ...page,
-    rows: page.rows.map(({ at: _, ...row }) => ({
-      ...row,
-      createdAt: toDate(row.createdAt),
-      previousTokenExpiresAt: toDateOrNull(row.previousTokenExpiresAt),
-    })),
+    rows: page.rows.map(({ at: _, ...row }) => withDates(row)),
+  }
+}
+
+/** Absent fields stay as they are; null takes the key or the address away. */
+export interface ConnectionChange {
+  name?: string
+  sealedApiKey?: string | null
+  apiBaseUrl?: string | null
+}
+
+/** Null: unknown connection. */
+export async function changeConnection(
+  tx: Sql,
+  what: { workspaceId: string; connectionId: string },
+  change: ConnectionChange,
+): Promise<Connection | null> {
+  const [row] = await tx.query<Connection>(
+    `update connection set name = coalesce($3, name),
+       sealed_api_key = case when $4::boolean then $5 else sealed_api_key end,
+       api_base_url = case when $6::boolean then $7 else api_base_url end
+     where id = $1::uuid and workspace_id = $2::uuid
+     returning id, channel, provider, name, enabled, created_at as "createdAt",
+       sealed_signature is not null as signed, sealed_api_key is not null as "apiConfigured",
+       api_base_url as "apiBaseUrl",
+       case when previous_token_expires_at > now() then previous_token_expires_at end
+         as "previousTokenExpiresAt"`,
+    [
+      what.connectionId,
+      what.workspaceId,
+      change.name ?? null,
+      change.sealedApiKey !== undefined,
+      change.sealedApiKey ?? null,
+      change.apiBaseUrl !== undefined,
+      change.apiBaseUrl ?? null,
+    ],
+  )
+  return row ? withDates(row) : null
+}
+
+/** The provider of a connection, for checking what it takes; null: unknown connection. */
+export async function providerOfConnection(
+  sql: Sql,
+  what: { workspaceId: string; connectionId: string },
+): Promise<Pick<Connection, 'provider' | 'apiBaseUrl' | 'apiConfigured'> | null> {
+  const [row] = await sql.query<Pick<Connection, 'provider' | 'apiBaseUrl' | 'apiConfigured'>>(
+    `select provider, api_base_url as "apiBaseUrl", sealed_api_key is not null as "apiConfigured"
+     from connection where id = $1::uuid and workspace_id = $2::uuid`,
+    [what.connectionId, what.workspaceId],
+  )
+  return row ?? null
+}
+
+function withDates<Row extends Connection>(row: Row): Row {
+  return {
+    ...row,
+    createdAt: toDate(row.createdAt),
+    previousTokenExpiresAt: toDateOrNull(row.previousTokenExpiresAt),
   }
 }
 

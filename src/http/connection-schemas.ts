@@ -15,6 +15,10 @@ export const connectionSchema = z
     provider,
     name: z.string(),
     signed: z.boolean().meta({ description: 'Deliveries need a valid provider signature' }),
+    apiConfigured: z.boolean().meta({
+      description: 'An API key is kept: missing messages of our side are fetched',
+    }),
+    apiBaseUrl: z.string().nullable(),
     enabled: z.boolean(),
     createdAt: time,
     previousTokenExpiresAt: time.nullable().meta({

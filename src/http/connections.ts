@@ -6,9 +6,12 @@ import { audit } from '../domain/audit.ts'
 import { channels, type Provider, providerNames } from '../domain/channels/inbound-event.ts'
 import { providerFor, providersOf } from '../domain/channels/registry.ts'
 import {
+  type ConnectionChange,
+  changeConnection,
   createConnection,
   deleteConnection,
   listConnections,
+  providerOfConnection,
   rotateConnection,
 } from '../domain/connections.ts'
 import type { Store } from '../domain/sql.ts'
@@ -23,6 +26,7 @@ import {
 import { idParams, oneOf, text } from './fields.ts'
 import { pageAnswer, pageQuery, pageRequest, pageSchema, timeKeySchema } from './pagination.ts'
 import { fieldProblem, Problem, problemResponses } from './problem.ts'
+import { checkProviderApi, providerApiFields } from './provider-api.ts'
 
 export interface ConnectionsDeps {
   store: Store
@@ -42,6 +46,7 @@ const createSchema = z
     signature: z.unknown().optional().meta({
       description: 'What the provider signs with; its fields depend on the provider',
     }),
+    ...providerApiFields,
   })
   .meta({ id: 'CreateConnection' })
 const tags = ['Connections']
@@ -72,6 +77,7 @@ export const connectionsRoutes: FastifyPluginAsyncZod<{ deps: ConnectionsDeps }>
     },
   })
   addCreate(app, deps)
+  addChange(app, deps)
   addRotate(app, deps)
   addDelete(app, deps)
 }
@@ -93,12 +99,13 @@ function addCreate(app: App, { store, guard, sealing, publicUrl }: ConnectionsDe
       },
     },
     handler: async (request, reply) => {
-      const { channel, provider: providerName, name, signature } = request.body
+      const { channel, provider: providerName, name, signature, apiKey, apiBaseUrl } = request.body
       const provider = providerFor(channel, providerName)
       if (!provider) {
         throw fieldProblem('provider', `takes one of ${providersOf(channel).join(', ')}`)
       }
       const secret = checkedSignature(provider, signature)
+      checkProviderApi(provider.name, { apiKey, apiBaseUrl })
       const who = guard.principalOf(request)
       const id = uuidv7()
       const made = await store.transaction(async (tx) => {
@@ -109,6 +116,8 @@ function addCreate(app: App, { store, guard, sealing, publicUrl }: ConnectionsDe
           provider: provider.name,
           name,
           sealedSignature: secret === null ? null : sealing.seal(secret, id),
+          sealedApiKey: apiKey ? sealing.seal(apiKey, id) : null,
+          apiBaseUrl: apiBaseUrl ?? null,
         })
         const detail = { channel, provider: provider.name, signed: secret !== null }
         await audit(tx, who, { action: 'connection.create', targetId: id, detail })
@@ -136,6 +145,52 @@ function checkedSignature(provider: Provider, signature: unknown): NonNullable<u
     }))
   })
   throw new Problem('validation', { errors })
+}
+
+const changeSchema = z
+  .strictObject({ name: text(200).optional(), ...providerApiFields })
+  .meta({ id: 'ChangeConnection', description: 'Only the given fields change' })
+
+function addChange(app: App, { store, guard, sealing }: ConnectionsDeps): void {
+  app.route({
+    method: 'PATCH',
+    url: '/api/v1/connections/:id',
+    onRequest: guard.requireRole('member'),
+    schema: {
+      tags,
+      summary: "Change a connection's name or the key of its provider's API",
+      params: idParams,
+      body: changeSchema,
+      response: {
+        200: connectionSchema,
+        ...problemResponses('validation', 'unauthorized', 'forbidden', 'not-found'),
+      },
+    },
+    handler: async (request) => {
+      const who = guard.principalOf(request)
+      const { apiKey, ...change } = request.body
+      const id = request.params.id
+      const where = { workspaceId: who.workspaceId, connectionId: id }
+      const changed = await store.transaction(async (tx) => {
+        const known = await providerOfConnection(tx, where)
+        if (!known) return null
+        const { apiBaseUrl = known.apiBaseUrl } = change
+        checkProviderApi(known.provider, { apiKey, apiBaseUrl })
+        // The key must not be sent to another host by somebody who does not know it.
+        if (known.apiConfigured && apiKey === undefined && apiBaseUrl !== known.apiBaseUrl) {
+          throw fieldProblem('apiKey', 'takes the key again when apiBaseUrl changes')
+        }
+        const detail = { fields: Object.keys(request.body) }
+        await audit(tx, who, { action: 'connection.update', targetId: id, detail })
+        return changeConnection(tx, where, {
+          ...(change as ConnectionChange),
+          ...(apiKey !== undefined && { sealedApiKey: apiKey ? sealing.seal(apiKey, id) : null }),
+        })
+      })
+      if (!changed) throw new Problem('not-found')
+      return changed
+    },
+  })
 }
 
 function addRotate(app: App, deps: ConnectionsDeps): void {

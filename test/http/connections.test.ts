@@ -70,6 +70,8 @@ connections('the list shows every connection and no secret', async () => {
     provider: 'generic',
     name: 'Signed',
     signed: true,
+    apiConfigured: false,
+    apiBaseUrl: null,
     enabled: true,
     createdAt: made.body.createdAt,
     previousTokenExpiresAt: null,
@@ -187,6 +189,61 @@ connections('a viewer sees connections and changes none', async () => {
   assert.is(await statusOf('POST', '', { channel: 'sms', provider: 'twilio', name: 'x' }), 403)
   assert.is(await statusOf('POST', `/${id}/rotate`), 403)
   assert.is(await statusOf('DELETE', `/${id}`), 403)
+})
+
+connections('a provider key is kept sealed, shown by no route, and can be taken away', async () => {
+  const apiBaseUrl = 'https://send.northpeak.dev'
+  const made = await create({
+    channel: 'email',
+    provider: 'emailbison',
+    name: 'With API',
+    apiKey: 'eb-key-1',
+    apiBaseUrl: `${apiBaseUrl}/`,
+  })
+  assert.is(made.status, 201, made.text)
+  const { id } = made.body
+  const sealedOf = async () => {
+    const [row] = await api.database.query<{ key: string | null }>(
+      'select sealed_api_key as key from connection where id = $1::uuid',
+      [id],
+    )
+    return row?.key ?? null
+  }
+  const sealed = await sealedOf()
+  assert.not.match(sealed ?? '', /eb-key-1/)
+  assert.is(sealing.open(sealed ?? '', id), 'eb-key-1')
+  const renamed = await call('PATCH', `/${id}`, { name: 'Renamed' })
+  assert.is(renamed.status, 200, renamed.text)
+  assert.equal(
+    [renamed.body.name, renamed.body.apiConfigured, renamed.body.apiBaseUrl],
+    ['Renamed', true, apiBaseUrl],
+  )
+  assert.not.match(renamed.text, /eb-key-1|sealed/)
+  // Otherwise whoever may not read the key could have it sent to a host of their own.
+  const moved = await call('PATCH', `/${id}`, { apiBaseUrl: 'https://evil.example.net' })
+  assert.is(moved.status, 400)
+  assert.is(moved.body.errors[0].field, 'apiKey')
+  const cleared = await call('PATCH', `/${id}`, { apiKey: null })
+  assert.is(cleared.body.apiConfigured, false)
+  assert.is(await sealedOf(), null)
+  assert.is((await call('PATCH', `/${workspace.id}`, { name: 'x' })).status, 404)
+})
+
+connections('a wrong API key or address is refused by its field', async () => {
+  const eb = { channel: 'email', provider: 'emailbison', name: 'x' }
+  const refused: [unknown, string][] = [
+    [{ ...eb, apiKey: 'k' }, 'apiBaseUrl'],
+    [{ ...eb, apiKey: 'a b', apiBaseUrl: 'https://send.northpeak.dev' }, 'apiKey'],
+    [{ ...eb, apiKey: 'k', apiBaseUrl: 'https://127.0.0.1:8080' }, 'apiBaseUrl'],
+    [{ ...eb, apiKey: 'k', apiBaseUrl: 'http://send.northpeak.dev' }, 'apiBaseUrl'],
+    [{ channel: 'sms', provider: 'twilio', name: 'x', apiKey: 'k' }, 'apiKey'],
+  ]
+  for (const [body, field] of refused) {
+    assert.equal(
+      (await errorsOf(body)).map((error) => error.field),
+      [field],
+    )
+  }
 })
 
 connections.run()

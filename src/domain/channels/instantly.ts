@@ -119,7 +119,11 @@ function parse(delivery: Delivery): ParseResult {
     kind: reading.kind,
     direction: reading.direction,
     dedupeKey: key,
-    dedupeAliases: [],
+    // The API knows a sent mail by its id alone: it may be stored from there already.
+    dedupeAliases:
+      type === 'email_sent' && event.email_id
+        ? [sentMailKey(tenantOf(event, delivery), event.email_id)]
+        : [],
     externalId: event.email_id,
     lead: leadOf(decoded.value, email),
     subject: content.subject,
@@ -166,12 +170,18 @@ interface KeyParts {
  * The receipt time is never taken: a repeated delivery would not be recognised.
  */
 function keyOf(event: Event, { type, email, content, delivery }: KeyParts): string | null {
-  const { workspace, email_id, campaign_id, timestamp } = event
-  const tenant = workspace ?? delivery.connectionId
+  const { email_id, campaign_id, timestamp } = event
+  const tenant = tenantOf(event, delivery)
   if (email_id) return dedupeKey('instantly', tenant, type, email_id, timestamp ?? sha256(content))
   if (!timestamp) return null
   return dedupeKey('instantly', tenant, type, campaign_id ?? '-', email, timestamp)
 }
+
+const tenantOf = ({ workspace }: Event, { connectionId }: Delivery) => workspace ?? connectionId
+
+/** Of a sent mail, whoever tells of it: the id names one mail there. */
+export const sentMailKey = (tenant: string, emailId: string) =>
+  dedupeKey('instantly', tenant, 'email_sent', emailId)
 
 function leadOf(payload: Record<string, unknown>, email: string): LeadFacts {
   const variables = new Map<string, string>()

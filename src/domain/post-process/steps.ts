@@ -1,5 +1,6 @@
 /** The explicit list of steps that an inbound message of each channel goes through, in order. */
 import type { Channel } from '../channels/inbound-event.ts'
+import { backfillStep } from './backfill-step.ts'
 import { contactsStep } from './contacts-step.ts'
 import { rollupsStep } from './rollups-step.ts'
 import { rulesStep } from './rules-step.ts'
@@ -7,11 +8,11 @@ import { sentimentStep } from './sentiment-step.ts'
 import type { Step } from './step.ts'
 
 const steps: Record<Channel, readonly Step[]> = {
-  email: [rulesStep, contactsStep, sentimentStep, rollupsStep],
-  sms: [rulesStep, contactsStep, sentimentStep, rollupsStep],
-  linkedin: [rulesStep, contactsStep, sentimentStep, rollupsStep],
-  smartlead: [rulesStep, contactsStep, sentimentStep, rollupsStep],
-  instantly: [rulesStep, contactsStep, sentimentStep, rollupsStep],
+  email: [rulesStep, backfillStep, contactsStep, sentimentStep, rollupsStep],
+  sms: [rulesStep, backfillStep, contactsStep, sentimentStep, rollupsStep],
+  linkedin: [rulesStep, backfillStep, contactsStep, sentimentStep, rollupsStep],
+  smartlead: [rulesStep, backfillStep, contactsStep, sentimentStep, rollupsStep],
+  instantly: [rulesStep, backfillStep, contactsStep, sentimentStep, rollupsStep],
 }
 
 export const stepsOf = (channel: Channel): readonly Step[] => steps[channel]
