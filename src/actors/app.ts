@@ -71,7 +71,7 @@ export function startApp(options: AppOptions): App {
   const system = actorSystem({
     onCrash: (actor, error, status) => log.error({ actor, status, err: error }, 'actor crashed'),
   })
-  const llmGate = gate(options.llmConcurrency)
+  const llmGate = gate({ limit: options.llmConcurrency })
   const feed = feedActor(system, { store, onError: warn(log, 'feed') })
   const worker = options.runsJobs ? startWorker(system, options, llmGate, feed) : null
   const ingests = Object.fromEntries(

@@ -30,6 +30,7 @@ import {
   StaleClaimError,
 } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
+import { callOutcome } from './call-pace.ts'
 import type { Gate, Permit } from './gate.ts'
 import type { Actor, ActorSystem } from './supervisor.ts'
 
@@ -139,7 +140,8 @@ function behavior(
       self.after(window.dueInMs, { type: 'due' })
     } else {
       life.enter('Queued')
-      permit = gate.acquire(since, () => self.tell({ type: 'permit' }))
+      const { workspaceId } = job.data
+      permit = gate.acquire({ workspaceId, since }, () => self.tell({ type: 'permit' }))
     }
   }
 
@@ -165,7 +167,9 @@ function behavior(
           return read()
         case 'permit':
           life.enter('InFlight')
-          return settle((signal) => scoreOnce(job, options, signal))
+          return settle((signal) =>
+            scoreOnce(job, options, signal, (result) => permit?.release(callOutcome(result))),
+          )
         case 'settled':
           return life.end()
         case 'failed':
@@ -186,11 +190,12 @@ async function failJob(
   await recordFailure(store, job.data.leadId, { reason, parked: isLastAttempt(job) })
 }
 
-/** One attempt: read, decide, ask, write. */
+/** One attempt: read, decide, ask, write. The call is over at `onAnswer`, the writing is not. */
 async function scoreOnce(
   job: ClaimedJob<ScoringData>,
   options: LeadScorerOptions,
   signal: AbortSignal,
+  onAnswer: (result: ScoringResult) => void,
 ): Promise<void> {
   const input = await readScoringInput(options.store, job.data)
   if (!input || input.scoredSeq >= input.seen) {
@@ -208,6 +213,7 @@ async function scoreOnce(
     // The calls were made and are billed, whoever scores this lead next.
     return recordInteractions(options.store, job.data, result.interactions)
   }
+  onAnswer(result)
   if (result.outcome === 'ok') {
     return write(job, options, input, result, result)
   }
