@@ -9,8 +9,9 @@ import { frames, resetReason } from '../domain/feed-protocol.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Self } from './actor.ts'
 import { readLane } from './feed-lane.ts'
+import { encodeEvents, type Member } from './feed-member.ts'
 import type { FeedMeters, FeedRoom } from './feed-room.ts'
-import { covers, deliver, encodeEvents, type Member, remembered, type Tail } from './feed-tail.ts'
+import { covers, deliver, remembered, type Tail } from './feed-tail.ts'
 
 export type CatchUpMessage =
   | { type: 'catch up'; job: CatchUp }
@@ -155,5 +156,7 @@ function sendLeads(job: CatchUp, { position, leads, next }: Snapshot): Outcome {
   const { epoch, seen: seq } = member
   job.snapshot = next === null ? null : { after: next }
   const text = frames.snapshot({ epoch, seq }, leads, next !== null)
-  return member.subscriber.send(text) === 'ok' ? 'more' : 'slow'
+  // Only the last page puts the client at its position: before, it has but a part of the leads.
+  const place = next === null ? { epoch, seq } : undefined
+  return member.subscriber.send(text, place) === 'ok' ? 'more' : 'slow'
 }

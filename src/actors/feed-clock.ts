@@ -3,7 +3,8 @@ import { feedPositions, livingTokens } from '../domain/feed-log.ts'
 import { closeCodes, type FeedPosition } from '../domain/feed-protocol.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Self } from './actor.ts'
-import type { FeedRoom } from './feed-room.ts'
+import { payOwed } from './feed-owed.ts'
+import type { FeedMeters, FeedRoom } from './feed-room.ts'
 import type { FeedStream } from './feed-stream.ts'
 import { sendHeartbeats, type Tail } from './feed-tail.ts'
 
@@ -20,6 +21,7 @@ export interface ClockOptions {
   store: Store
   room: FeedRoom
   stream: FeedStream
+  meters: FeedMeters
   heartbeatMs: number
   pollMs: number
   recheckMs: number
@@ -92,6 +94,7 @@ export function feedClock(self: Self<ClockMessage>, options: ClockOptions): Feed
     handle(message) {
       switch (message.type) {
         case 'poll':
+          payAll(options)
           poll()
           break
         case 'positions':
@@ -124,4 +127,11 @@ export function feedClock(self: Self<ClockMessage>, options: ClockOptions): Feed
       }
     },
   }
+}
+
+/** Also when the database does not answer: what is owed is in memory. */
+function payAll({ room, meters }: ClockOptions): void {
+  const { late, merged } = payOwed(room.members())
+  room.closeSlow(late)
+  meters.merged += merged
 }

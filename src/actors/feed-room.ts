@@ -1,14 +1,7 @@
 /** Who listens to the feed: members by id, and a tail for each workspace that has any. */
 import { closeCodes } from '../domain/feed-protocol.ts'
-import {
-  closeSlow,
-  type FeedStart,
-  type FeedSubscriber,
-  type Member,
-  newMember,
-  newTail,
-  type Tail,
-} from './feed-tail.ts'
+import { type FeedStart, type FeedSubscriber, type Member, newMember } from './feed-member.ts'
+import { closeSlow, newTail, type Tail } from './feed-tail.ts'
 
 export interface FeedMeters {
   subscribers: number
@@ -19,6 +12,8 @@ export interface FeedMeters {
   events: number
   resets: number
   slowClosed: number
+  /** Events that slow clients got only as part of a newer one of their lead. */
+  merged: number
 }
 
 export interface FeedRoom {

@@ -91,6 +91,7 @@ export function feedStream(self: Self<StreamMessage>, options: StreamOptions): F
       if (!member.live) continue
       meters.resets += 1
       member.live = false
+      member.owed = null
       if (member.subscriber.send(frames.reset(reason)) === 'slow') room.closeSlow([member])
       else catching.start(member, tail, { snapshot: true })
     }

@@ -4,50 +4,16 @@
  * Sends, but reads nothing and keeps no time.
  */
 import type { FeedPage } from '../domain/feed-log.ts'
+import { closeCodes, type FeedPosition, frames, matches } from '../domain/feed-protocol.ts'
 import {
-  closeCodes,
-  type FeedFilter,
-  type FeedPosition,
-  filterKey,
-  frames,
-  matches,
-  type ScoreEvent,
-} from '../domain/feed-protocol.ts'
+  type EncodedEvent,
+  encodeEvents,
+  type FeedSubscriber,
+  type Member,
+  sendTo,
+} from './feed-member.ts'
 
-/** One client of the feed, whatever it is connected by. */
-export interface FeedSubscriber {
-  readonly id: string
-  /** Principal.actor of who opened it. */
-  readonly actor: string
-  readonly workspaceId: string
-  readonly filter: FeedFilter
-  /** `slow`: more waits for it than may wait; nothing was sent. */
-  send(text: string): 'ok' | 'slow'
-  /** Bytes handed over and not yet taken by the network. */
-  bufferedBytes(): number
-  close(code: number, reason: string): void
-}
-
-export interface FeedStart {
-  /** Where the feed stood when the client was greeted; it goes on from there unless it says else. */
-  hello: FeedPosition
-  since?: FeedPosition | undefined
-  /** All leads first, then the stream from exactly that state; wins over `since`. */
-  snapshot?: boolean | undefined
-}
-
-/** A subscriber and how far it has come. */
-export interface Member {
-  subscriber: FeedSubscriber
-  filterKey: string
-  epoch: string
-  /** Last number that was looked at for it. */
-  seen: number
-  /** Watermark it knows; behind `seen` while everything since was filtered out. */
-  told: number
-  /** Catching up until then: the stream passes it by. */
-  live: boolean
-}
+import { isCongested, owe } from './feed-owed.ts'
 
 export interface Tail {
   workspaceId: string
@@ -64,24 +30,8 @@ export interface Tail {
   again: boolean
 }
 
-export interface EncodedEvent {
-  event: ScoreEvent
-  json: string
-}
-
 /** Reconnects within this many events cost no SQL. */
 const RECENT_MAX = 2000
-
-export function newMember(subscriber: FeedSubscriber, since: FeedPosition): Member {
-  return {
-    subscriber,
-    filterKey: filterKey(subscriber.filter),
-    epoch: since.epoch,
-    seen: since.seq,
-    told: since.seq,
-    live: false,
-  }
-}
 
 export function newTail(workspaceId: string, { epoch, seq }: FeedPosition): Tail {
   return {
@@ -95,10 +45,6 @@ export function newTail(workspaceId: string, { epoch, seq }: FeedPosition): Tail
     reading: false,
     again: false,
   }
-}
-
-export function encodeEvents(events: ScoreEvent[]): EncodedEvent[] {
-  return events.map((event) => ({ event, json: JSON.stringify(event) }))
 }
 
 /** Takes what was read into the memory of recent events. */
@@ -166,7 +112,12 @@ export function deliver(members: Iterable<Member>, events: EncodedEvent[], to: n
       text = frameFor(member, events, to)
       texts.set(key, text)
     }
-    if (text !== null && member.subscriber.send(text) === 'slow') {
+    if (member.live && (member.owed || isCongested(member.subscriber, text))) {
+      if (!owe(member, wantedBy(member, events))) slow.push(member)
+      member.seen = to
+      continue
+    }
+    if (text !== null && sendTo(member, text, to) === 'slow') {
       slow.push(member)
       continue
     }
@@ -176,10 +127,13 @@ export function deliver(members: Iterable<Member>, events: EncodedEvent[], to: n
   return slow
 }
 
+function wantedBy({ seen, subscriber }: Member, events: EncodedEvent[]): EncodedEvent[] {
+  return events.filter(({ event }) => event.seq > seen && matches(event, subscriber.filter))
+}
+
 /** Null: all was filtered out; the watermark goes with the next batch or heartbeat. */
 function frameFor(member: Member, events: EncodedEvent[], to: number): string | null {
-  const { filter } = member.subscriber
-  const wanted = events.filter(({ event }) => event.seq > member.seen && matches(event, filter))
+  const wanted = wantedBy(member, events)
   if (wanted.length === 0 && member.filterKey !== '') return null
   return frames.scores(
     member.told + 1,
@@ -192,8 +146,9 @@ function frameFor(member: Member, events: EncodedEvent[], to: number): string | 
 export function sendHeartbeats(tail: Tail): Member[] {
   const slow: Member[] = []
   for (const member of tail.members) {
-    if (!member.live) continue
-    if (member.subscriber.send(frames.heartbeat(member.seen)) === 'slow') slow.push(member)
+    // Owed events come first, or the watermark would promise what was not sent.
+    if (!member.live || member.owed) continue
+    if (sendTo(member, frames.heartbeat(member.seen), member.seen) === 'slow') slow.push(member)
     else member.told = member.seen
   }
   return slow

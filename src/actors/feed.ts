@@ -4,7 +4,8 @@
  * is the truth and finds what other processes scored.
  *
  * Guarantees: a subscriber gets every event of its workspace that passes its filter, once, in order.
- * Not guaranteed: a long life. One that is too slow, and all when the actor crashes or ends, are
+ * A slow one gets the newest event of each lead and the number of those merged.
+ * Not guaranteed: a long life. One that stays too slow, and all when the actor crashes or ends, are
  * closed with a code that means "resume from your position".
  */
 import { closeCodes } from '../domain/feed-protocol.ts'
@@ -12,13 +13,13 @@ import type { Store } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
 import { type CatchUpMessage, catchUps } from './feed-catch-up.ts'
 import { type ClockMessage, feedClock, TOKEN_REVOKED } from './feed-clock.ts'
+import type { FeedStart, FeedSubscriber } from './feed-member.ts'
 import { type FeedMeters, feedRoom } from './feed-room.ts'
 import { feedStream, type StreamMessage } from './feed-stream.ts'
-import type { FeedStart, FeedSubscriber } from './feed-tail.ts'
 import { type ActorSystem, defaultRestart } from './supervisor.ts'
 
+export type { FeedStart, FeedSubscriber } from './feed-member.ts'
 export type { FeedMeters } from './feed-room.ts'
-export type { FeedStart, FeedSubscriber } from './feed-tail.ts'
 
 export interface FeedHub {
   /** Between the heartbeats of a subscription. */
@@ -58,8 +59,11 @@ type Message =
 const FEED_HEARTBEAT_MS = 25_000
 const BATCH_MS = 25
 const POLL_MS = 250
-/** How long the sockets of a token live that another process revoked. */
-const RECHECK_MS = 5000
+/**
+ * How long the sockets of a token live that another process revoked: with the query, below a second.
+ * One look by primary key per process, and only while tokens have sockets.
+ */
+const RECHECK_MS = 750
 /** A crashed feed is back after a second; its clients come back spread over the next. */
 const RESTART_MS = { min: 1000, jitter: 2000 }
 
@@ -73,6 +77,7 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
     events: 0,
     resets: 0,
     slowClosed: 0,
+    merged: 0,
   }
   /** Workspaces whose wake-up waits in the mailbox: one is enough. */
   const woken = new Set<string>()
@@ -133,6 +138,7 @@ function behavior(self: Self<Message>, context: Context): Behavior<Message> {
     store,
     room,
     stream,
+    meters,
     heartbeatMs,
     pollMs: options.pollMs ?? POLL_MS,
     recheckMs: options.recheckMs ?? RECHECK_MS,

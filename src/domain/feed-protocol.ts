@@ -158,8 +158,10 @@ export const frames = {
   snapshot: ({ epoch, seq }: FeedPosition, leads: SnapshotLead[], more: boolean) =>
     JSON.stringify({ type: 'snapshot', epoch, seq, leads, more }),
   /** `events` are JSON texts: an event is encoded once, however many frames it goes into. */
-  scores: (from: number, to: number, events: string[]) =>
-    `{"type":"scores","from":${from},"to":${to},"events":[${events.join(',')}]}`,
+  scores: (from: number, to: number, events: string[], merged = 0) => {
+    const also = merged > 0 ? `,"merged":${merged}` : ''
+    return `{"type":"scores","from":${from},"to":${to}${also},"events":[${events.join(',')}]}`
+  },
   heartbeat: (seq: number) => `{"type":"heartbeat","seq":${seq}}`,
   reset: (reason: ResetReason) => JSON.stringify({ type: 'reset', reason }),
 }

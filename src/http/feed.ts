@@ -69,6 +69,9 @@ const eventSchema = z
     sentimentTag: z.enum(sentimentTags),
     scoredAt: z.string().meta({ format: 'date-time' }),
     model: z.string(),
+    provisional: z
+      .boolean()
+      .meta({ description: 'Made by the rules while the AI budget was used up' }),
     messageSeq: z.int().meta({ description: 'How far into the conversation the score looks' }),
   })
   .meta({ id: 'ScoreEvent' })

@@ -461,4 +461,58 @@ test('the end of the actor sends its clients away to come back', async () => {
   assert.is(late.closes.items[0]?.code, 4212)
 })
 
+/** A client whose network takes nothing while `stuck`, though everything is handed over to it. */
+function congestible(workspaceId: string) {
+  const network = { stuck: false }
+  const made = client(workspaceId, {
+    bufferedBytes: () => (network.stuck ? 300_000 : 0),
+  })
+  return { ...made, network }
+}
+
+test('a congested client gets the newest event of each lead, and how many were merged', async () => {
+  const workspace = await scoredWorkspace(database)
+  const [one, two] = [await workspace.addLead(), await workspace.addLead()]
+  const { hub } = openHub({ pollMs: 10 })
+  const slow = congestible(workspace.id)
+  const quick = client(workspace.id)
+  const hello = await here(workspace.id)
+  hub.subscribe(slow.subscriber, { hello })
+  hub.subscribe(quick.subscriber, { hello })
+  await workspace.score(one, 1)
+  await slow.frames.when((frames) => seqsOf(frames).length === 1)
+  slow.network.stuck = true
+  for (const overall of [2, 3, 4]) await workspace.score(one, overall)
+  await workspace.score(two, 2)
+  await workspace.score(one, 1)
+  await quick.frames.when((frames) => seqsOf(frames).length === 6)
+  assert.equal(seqsOf(slow.frames.items), [1], 'nothing while its network is stuck')
+  slow.network.stuck = false
+  await slow.frames.when((frames) => seqsOf(frames).includes(6))
+  assert.equal(seqsOf(slow.frames.items), [1, 5, 6], 'in order, one per lead')
+  const last = slow.frames.items.at(-1)
+  assert.equal([last?.from, last?.to, last?.merged], [2, 6, 3])
+  assertUnbroken(slow.frames.items, 0)
+  assert.is(hub.meters().merged, 3)
+  await workspace.score(two, 4)
+  await slow.frames.when((frames) => seqsOf(frames).includes(7))
+  assert.equal(slow.frames.items.at(-1)?.merged, undefined)
+})
+
+test('the watermark does not run ahead of what a congested client is owed', async () => {
+  const workspace = await scoredWorkspace(database)
+  const leadId = await workspace.addLead()
+  const { hub } = openHub({ pollMs: 10, heartbeatMs: 20 })
+  const slow = congestible(workspace.id)
+  const quick = client(workspace.id)
+  const hello = await here(workspace.id)
+  hub.subscribe(slow.subscriber, { hello })
+  hub.subscribe(quick.subscriber, { hello })
+  slow.network.stuck = true
+  await workspace.score(leadId, 2)
+  await quick.frames.until(({ type, seq }) => type === 'heartbeat' && seq === 1)
+  const told = slow.frames.items.filter(({ type }) => type === 'heartbeat')
+  assert.ok(told.every(({ seq }) => seq === 0))
+})
+
 test.run()
