@@ -14,6 +14,7 @@ import { type Config, ConfigError, readConfig } from './config.ts'
 import { keptSecret, openDataDir, randomSecret } from './data-dir.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type AiBudget, aiBudget } from './domain/ai/budget.ts'
+import type { ModelWatch } from './domain/ai/model-life.ts'
 import { noOutside, type Outside } from './domain/post-process/outside.ts'
 import { budgetedScorer } from './domain/scoring/budgeted-scorer.ts'
 import { rulesScorer } from './domain/scoring/rules-scorer.ts'
@@ -47,14 +48,15 @@ async function main(): Promise<void> {
   if (database.kind === 'pglite') await takeOverOrphans({ store: database, jobs }, 0)
   const welcome = await firstStart(database)
 
-  const { scorer, budget } = openScorer(config, database, log)
   const sealing = openSealing(secretsKey(config))
+  const { scorer, budget, modelWatch } = openScorer(config, database, log)
   const app = startApp({
     store: database,
     jobs,
     scorer,
     budget,
     outside: openOutside(sealing),
+    modelWatch,
     log,
     llmConcurrency: config.llmConcurrency,
     scoringHeldMax: config.scoringHeldMax,
@@ -122,6 +124,7 @@ async function openServer(parts: Parts) {
     auth,
     sealing,
     scorer: { name: parts.scorer.name, rulesOnly: config.openai === null },
+    modelLife: () => app.meters().model,
     webDist: join(import.meta.dirname, '../web/dist'),
     scoreSoon: app.scoreSoon,
     forgetConnection: connections.forget,
@@ -158,7 +161,7 @@ function openScorer(
   { openai }: Config,
   database: Database,
   log: Log,
-): { scorer: Scorer; budget?: AiBudget } {
+): { scorer: Scorer; budget?: AiBudget; modelWatch?: ModelWatch } {
   const rules = rulesScorer()
   if (!openai) return { scorer: rules }
   const model = openaiScorer({
@@ -179,7 +182,7 @@ function openScorer(
         ? log.warn({ workspaceId }, 'monthly AI budget used up: the rules score provisionally')
         : log.info({ workspaceId }, 'monthly AI budget allows calls again'),
   })
-  return { scorer: budgetedScorer({ model, rules, budget }), budget }
+  return { scorer: budgetedScorer({ model, rules, budget }), budget, modelWatch: model }
 }
 
 /** For one call to a provider or to Clay; slower ones are done without. */

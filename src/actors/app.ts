@@ -3,6 +3,7 @@
  * the feed, recovery, and a scorer for each lead at work. This file wires them; it decides nothing.
  */
 import type { AiBudget } from '../domain/ai/budget.ts'
+import type { ModelLife, ModelWatch } from '../domain/ai/model-life.ts'
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
 import { noOutside, type Outside } from '../domain/post-process/outside.ts'
 import type { Scorer } from '../domain/scoring/score.ts'
@@ -23,6 +24,7 @@ import { type Gate, gate } from './gate.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
 import { type Intake, intake } from './intake.ts'
 import { leadScorer } from './lead-scorer.ts'
+import { modelWatchActor } from './model-watch.ts'
 import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
@@ -36,6 +38,8 @@ export interface AppOptions {
   outside?: Outside
   /** Absent where no model scores. */
   budget?: AiBudget | undefined
+  /** Absent where no model scores. */
+  modelWatch?: ModelWatch | undefined
   log: Log
   llmConcurrency: number
   scoringHeldMax: number
@@ -61,6 +65,8 @@ export interface AppMeters {
   openOffers: number
   jobs: ReturnType<Dispatcher['meters']> | null
   gate: ReturnType<Gate['meters']>
+  /** Null where no model scores. */
+  model: ModelLife | null
 }
 
 /** A call to the LLM may take its time limit; longer ones are aborted and given back. */
@@ -100,6 +106,7 @@ export function startApp(options: AppOptions): App {
       openOffers: channels.reduce((sum, channel) => sum + ingests[channel].meters().open, 0),
       jobs: worker?.dispatcher.meters() ?? null,
       gate: llmGate.meters(),
+      model: options.modelWatch?.life() ?? null,
     }),
     stop() {
       stopping ??= stopInOrder(system, ingests, worker?.dispatcher ?? null)
@@ -164,6 +171,10 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
     },
     onError: warn(log, 'recovery'),
   })
+  if (options.modelWatch) {
+    const watch = options.modelWatch
+    modelWatchActor({ system, watch, onError: warn(log, 'model watch') })
+  }
   if (options.budget) {
     budgetResumeActor({
       system,

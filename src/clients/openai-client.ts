@@ -7,11 +7,19 @@
 import { createHash } from 'node:crypto'
 import OpenAI from 'openai'
 import type { ResponseCreateParamsNonStreaming } from 'openai/resources/responses/responses'
-import { costUsd, effortFor } from '../domain/scoring/models.ts'
+import type { ModelWatch } from '../domain/ai/model-life.ts'
+import { costUsd, effortFor, factsOf } from '../domain/scoring/models.ts'
 import type { Interaction, InteractionOutcome } from '../domain/scoring/score.ts'
-import { type ModelChoice, type ModelReplaced, modelChoice } from './model-choice.ts'
+import {
+  type ModelChoice,
+  type ModelEnding,
+  type ModelReplaced,
+  modelChoice,
+} from './model-choice.ts'
+import { readModelList } from './model-list.ts'
 import { type Failure, failure, failureOfError } from './openai-failure.ts'
-import { type Billing, billingOf, textOf } from './openai-reply.ts'
+import { type Billing, billingOf, parseReply, textOf } from './openai-reply.ts'
+import { type TimeLimit, timeLimit } from './time-limit.ts'
 
 /** A reply is a few kilobytes and repeats our instructions; more than this is not a reply. */
 const REPLY_BYTES_MAX = 1024 * 1024
@@ -34,6 +42,8 @@ export interface OpenAiClientOptions {
 /** What a person should hear of: a replaced model once, a fault again only after a good call. */
 export type OpenAiEvent =
   | ModelReplaced
+  | ModelEnding
+  | { level: 'warn'; event: 'openai.unknown_price'; model: string; cause: 'not_in_price_table' }
   | {
       level: 'error'
       event: 'openai.needs_attention'
@@ -64,7 +74,7 @@ export type Answer<Value> =
       interactions: Interaction[]
     }
 
-export interface OpenAiClient {
+export interface OpenAiClient extends ModelWatch {
   /** What the next question will be put to, and why. */
   inUse(): ReturnType<ModelChoice['inUse']>
   ask<Value>(question: Question<Value>, signal: AbortSignal): Promise<Answer<Value>>
@@ -79,7 +89,10 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
   const sdk = connect(options)
   const announced = new Set<string>()
   const announce = (event: OpenAiEvent) => {
-    const key = `${event.event} ${event.cause}`
+    // An ending is told each day; another model without a price is another piece of news.
+    if (event.event === 'openai.model_ending') return options.log?.(event)
+    const about = event.event === 'openai.unknown_price' ? event.model : event.cause
+    const key = `${event.event} ${about}`
     if (announced.has(key)) return
     announced.add(key)
     options.log?.(event)
@@ -95,6 +108,7 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
         if (signal.aborted) return failed(failure('error', 'aborted'), interactions)
         const call = await callOnce({ sdk, options, question, model, limit })
         interactions.push(call.interaction)
+        announceUnpriced(call.interaction, announce)
         if ('value' in call.result) {
           for (const cause of attentionCauses) announced.delete(`openai.needs_attention ${cause}`)
           const { value } = call.result
@@ -112,7 +126,15 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
       limit.close()
     }
   }
-  return { inUse: choice.inUse, ask }
+  return {
+    inUse: choice.inUse,
+    ask,
+    life: choice.life,
+    check: async (stop) => {
+      const { apiKey, fetch } = options
+      choice.learn(await readModelList({ baseURL: baseUrlOf(options), apiKey, fetch }, stop))
+    },
+  }
 }
 
 /**
@@ -122,7 +144,7 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
 function connect(options: OpenAiClientOptions): OpenAI {
   return new OpenAI({
     apiKey: options.apiKey,
-    baseURL: options.baseURL ?? 'https://api.openai.com/v1',
+    baseURL: baseUrlOf(options),
     adminAPIKey: null,
     organization: null,
     project: null,
@@ -132,6 +154,17 @@ function connect(options: OpenAiClientOptions): OpenAI {
     timeout: options.timeoutMs + SDK_TIMEOUT_EXTRA_MS,
     fetch: options.fetch,
   })
+}
+
+const baseUrlOf = ({ baseURL }: OpenAiClientOptions) => baseURL ?? 'https://api.openai.com/v1'
+
+/** Said once per model: its calls cost an unknown amount, and no budget can count them. */
+function announceUnpriced(
+  { model, inputTokens }: Interaction,
+  announce: (it: OpenAiEvent) => void,
+) {
+  if (inputTokens === null || factsOf(model)) return
+  announce({ level: 'warn', event: 'openai.unknown_price', model, cause: 'not_in_price_table' })
 }
 
 async function callOnce<Value>(of: {
@@ -150,9 +183,12 @@ async function callOnce<Value>(of: {
     const request = of.sdk.responses.create(body(question, model), { signal: limit.signal })
     const response = await limit.race(request.asResponse())
     requestId = response.headers.get('x-request-id')
-    const reply: unknown = JSON.parse(await limit.race(readText(response)))
-    billing = billingOf(reply)
-    result = read(textOf(reply), question)
+    const text = await limit.race(readText(response))
+    const reply = parseReply(text, response.headers.get('content-type'))
+    if ('body' in reply) {
+      billing = billingOf(reply.body)
+      result = read(textOf(reply.body), question)
+    } else result = reply
   } catch (error) {
     if (error instanceof OpenAI.APIError) requestId = error.requestID ?? requestId
     result = { failure: limit.failure() ?? failureOfError(error, of.options.now()) }
@@ -238,35 +274,4 @@ function failed({ outcome, reason, terminal, retryAfterMs }: Failure, interactio
 
 function attention(model: string, cause: (typeof attentionCauses)[number]): OpenAiEvent {
   return { level: 'error', event: 'openai.needs_attention', model, cause }
-}
-
-interface TimeLimit {
-  signal: AbortSignal
-  /** Settles with the work or at the limit, whether or not the work minds the signal. */
-  race<T>(work: Promise<T>): Promise<T>
-  /** Why the limit ended the work; null while it has not. */
-  failure(): Failure | null
-  close(): void
-}
-
-/** A timer that is cleared, not AbortSignal.timeout: thousands of quick calls would leave theirs. */
-function timeLimit(caller: AbortSignal, timeoutMs: number): TimeLimit {
-  const expiry = new AbortController()
-  const timer = setTimeout(() => expiry.abort(), timeoutMs)
-  const signal = AbortSignal.any([caller, expiry.signal])
-  return {
-    signal,
-    race: (work) =>
-      new Promise((resolve, reject) => {
-        const end = () => reject(signal.reason)
-        signal.addEventListener('abort', end, { once: true })
-        if (signal.aborted) end()
-        work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
-      }),
-    failure: () => {
-      if (caller.aborted) return failure('error', 'aborted')
-      return expiry.signal.aborted ? failure('timeout', `no answer in ${timeoutMs} ms`) : null
-    },
-    close: () => clearTimeout(timer),
-  }
 }

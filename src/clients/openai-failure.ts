@@ -48,7 +48,8 @@ export function failureOfError(error: unknown, now: Date): Failure {
   if (error instanceof Error && error.cause !== undefined) {
     return failure('error', 'connection lost')
   }
-  return failure('error', 'unreadable reply')
+  if (error instanceof RangeError) return failure('invalid', 'reply is too large')
+  return failure('error', 'unknown failure')
 }
 
 /** Codes of a reply whose HTTP status was 200 and whose own status is `failed`. */

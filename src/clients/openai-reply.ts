@@ -72,10 +72,26 @@ export function billingOf(body: unknown): Billing {
   }
 }
 
+/**
+ * What is no JSON although it says so was meant as an answer, and trying for ever would be billed
+ * for ever: invalid. A page or nothing comes of a proxy whose server is away: an outage.
+ */
+export function parseReply(
+  text: string,
+  contentType: string | null,
+): { body: unknown } | { failure: Failure } {
+  try {
+    return { body: JSON.parse(text) }
+  } catch {
+    const meant = text.trim() !== '' && /json/i.test(contentType ?? '')
+    return { failure: failure(meant ? 'invalid' : 'error', 'unreadable reply') }
+  }
+}
+
 /** The text of a completed reply, or why there is none. The status decides before the content. */
 export function textOf(body: unknown): { text: string } | { failure: Failure } {
   const parsed = replySchema.safeParse(body)
-  if (!parsed.success) return { failure: failure('error', 'unreadable reply') }
+  if (!parsed.success) return { failure: failure('invalid', 'unreadable reply') }
   const reply = parsed.data
   if (reply.status === 'incomplete') return { failure: incomplete(reply) }
   if (reply.status === 'failed') return { failure: failureOfCode(reply.error?.code ?? null) }

@@ -29,10 +29,8 @@ export interface OpenAiScorerOptions extends OpenAiClientOptions {
   random: () => string
 }
 
-export interface OpenAiScorer extends Scorer {
-  /** The model that scores now; differs from `name` once the successor took over. */
-  inUse: OpenAiClient['inUse']
-}
+/** The model that scores now differs from `name` once the successor took over: see `inUse`. */
+export interface OpenAiScorer extends Scorer, Pick<OpenAiClient, 'inUse' | 'life' | 'check'> {}
 
 /** Reasoning first: the model then writes its evidence before it settles on numbers. */
 const scoreSchema = {
@@ -55,11 +53,16 @@ const answerSchema = z.object({
   overallScore: z.literal(scoreValues),
 })
 
-export function openaiScorer(options: OpenAiScorerOptions): OpenAiScorer {
-  const client = openaiClient(options)
+/** `client`: one that other questions go through as well, so that all change models together. */
+export function openaiScorer(
+  options: OpenAiScorerOptions,
+  client: OpenAiClient = openaiClient(options),
+): OpenAiScorer {
   return {
     name: options.model,
     inUse: client.inUse,
+    life: client.life,
+    check: client.check,
     async score(request, signal): Promise<ScoringResult> {
       try {
         const answer = await client.ask(questionOf(request, options.random()), signal)

@@ -1,6 +1,7 @@
 /** What readiness looks at: the database, the intake, every actor and the oldest unscored lead. */
 import type { App } from '../actors/app.ts'
 import type { Database } from '../database.ts'
+import type { ModelLife } from '../domain/ai/model-life.ts'
 import type { HealthReport } from './health.ts'
 
 export async function healthOf(parts: {
@@ -10,7 +11,7 @@ export async function healthOf(parts: {
 }): Promise<HealthReport> {
   const { database, app } = parts
   const oldest = await oldestUnscored(database)
-  const { actors, openOffers, jobs, gate } = app.meters()
+  const { actors, openOffers, jobs, gate, model } = app.meters()
   const down = actors.filter(({ status }) => status === 'down').map(({ name }) => name)
   const checks: HealthReport['checks'] = {
     intake: { ok: parts.isOpen(), details: { openOffers } },
@@ -37,9 +38,24 @@ export async function healthOf(parts: {
       },
     },
   }
+  if (model) checks.model = modelCheck(model)
   // A channel that is down is shown and retried; the others go on, so traffic still belongs here.
   const ready = parts.isOpen() && oldest !== null
   return { ready, checks }
+}
+
+/** Not a cause to send no traffic: messages are stored, and scored when a model answers again. */
+function modelCheck({ configured, inUse, because, checkedAt, models }: ModelLife) {
+  const [own] = models
+  const details = {
+    configured,
+    inUse,
+    because,
+    shutdownDate: own?.shutdownDate ?? null,
+    daysUntilShutdown: own?.daysUntilShutdown ?? null,
+    listCheckedAt: checkedAt?.toISOString() ?? null,
+  }
+  return { ok: because === 'configured', details }
 }
 
 const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0)

@@ -1,7 +1,9 @@
 /** Is it alive, is it ready, and what scores: for load balancers, operators and the dashboard. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import type { ModelLife } from '../domain/ai/model-life.ts'
 import type { Guard } from './auth.ts'
+import { time } from './fields.ts'
 import { problemResponses } from './problem.ts'
 
 export interface HealthCheck {
@@ -21,6 +23,8 @@ export interface HealthDeps {
   health(): Promise<HealthReport>
   /** What scores: the model, or `rules-v1` where none is configured. */
   scorer: { name: string; rulesOnly: boolean }
+  /** Absent or null where no model scores. */
+  modelLife?(): ModelLife | null
   version: string
 }
 
@@ -47,6 +51,29 @@ const statusSchema = z
     scorer: z.string().meta({ description: 'The model that scores, or `rules-v1`' }),
     rulesOnly: z.boolean().meta({ description: 'No model is configured: built-in rules score' }),
     version: z.string(),
+    model: z
+      .strictObject({
+        configured: z.string(),
+        inUse: z.string().meta({ description: 'The model of the next call' }),
+        because: z.enum(['configured', 'shutdown_date', 'not_found']),
+        checkedAt: time.nullable().meta({
+          description: 'When the provider’s list of models was last read',
+        }),
+        models: z
+          .array(
+            z.strictObject({
+              id: z.string(),
+              shutdownDate: z.iso.date().nullable(),
+              daysUntilShutdown: z.int().nullable().meta({
+                description: '0 and less: it has been shut down; null: no end is announced',
+              }),
+              listed: z.boolean().nullable(),
+            }),
+          )
+          .meta({ description: 'The configured model, then its successor' }),
+      })
+      .nullable()
+      .meta({ description: 'null: no model is configured' }),
   })
   .meta({ id: 'Status' })
 const tags = ['Health']
@@ -98,7 +125,8 @@ export const healthRoutes: FastifyPluginAsyncZod<{ deps: HealthDeps }> = async (
     },
     handler: async () => {
       const { scorer, version } = deps
-      return { scorer: scorer.name, rulesOnly: scorer.rulesOnly, version }
+      const model = deps.modelLife?.() ?? null
+      return { scorer: scorer.name, rulesOnly: scorer.rulesOnly, version, model }
     },
   })
 }

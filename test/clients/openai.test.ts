@@ -151,6 +151,7 @@ interface Expectation {
 
 const retryable = { outcome: 'error', terminal: false } as const
 const broken = { outcome: 'error', terminal: true } as const
+const unread = { outcome: 'invalid', terminal: false } as const
 const invalid = { outcome: 'invalid', terminal: false, billed: true } as const
 const limited = { outcome: 'rate_limited', terminal: false } as const
 const refused = { outcome: 'refused', terminal: true } as const
@@ -195,11 +196,11 @@ const matrix: Record<string, [FakeAnswer, Expectation]> = {
   ],
   'reset before headers': [fault.resetBeforeHeaders(), { ...retryable, reason: /connection/ }],
   'reset in the body': [fault.resetMidBody(), { ...retryable, reason: /connection lost/ }],
-  'broken JSON': [fault.invalidJson(), { ...retryable, reason: /unreadable/ }],
+  'broken JSON': [fault.invalidJson(), { ...unread, reason: /unreadable/ }],
   'HTML with status 200': [fault.html(), { ...retryable, reason: /unreadable/ }],
   'empty body': [fault.emptyBody(), { ...retryable, reason: /unreadable/ }],
-  'JSON null': [fault.body('null'), { ...retryable, reason: /unreadable/ }],
-  'a body without end': [fault.endlessBody(), { ...retryable, reason: /unreadable/ }],
+  'JSON null': [fault.body('null'), { ...unread, reason: /unreadable/ }],
+  'a body without end': [fault.endlessBody(), { ...unread, reason: /too large/ }],
   'wrong schema': [fault.wrongSchema(), { ...invalid, reason: /schema at reasoning/ }],
   'prose instead of JSON': [fault.notJsonText(), { ...invalid, reason: /schema/ }],
   'score 5': [reply.scores(5, 3, 3), { ...invalid, reason: /schema at fitScore/ }],

@@ -207,11 +207,16 @@ server('a health report that fails or hangs is not ready', async () => {
 
 server('the API says what scores', async () => {
   const { body } = await api.call('GET', '/api/v1/status', { token: workspace.tokens.viewer })
-  assert.equal(body, { scorer: 'rules-v1', rulesOnly: true, version: '1.2.3' })
+  assert.equal(body, { scorer: 'rules-v1', rulesOnly: true, version: '1.2.3', model: null })
   const model = await testApi({ scorer: { name: 'gpt-5-nano', rulesOnly: false } })
   const answer = await model.call('GET', '/api/v1/status')
   await model.close()
-  assert.equal(answer.body, { scorer: 'gpt-5-nano', rulesOnly: false, version: '1.2.3' })
+  assert.equal(answer.body, {
+    scorer: 'gpt-5-nano',
+    rulesOnly: false,
+    version: '1.2.3',
+    model: null,
+  })
 })
 
 server.run()

@@ -63,6 +63,8 @@ export async function fakeOpenAi(
     script?: Responder
     /** Models answered with 404 model_not_found although the list above names them. */
     missingModels?: string[]
+    /** What the list of models says of these ids instead of the real dates. */
+    shutdownDates?: Record<string, unknown>
     /** Delay of every default answer, for load tests. */
     latencyMs?: number
   } = {},
@@ -138,7 +140,7 @@ export async function fakeOpenAi(
       return sendJson(response, 401, { error: { code: 'invalid_api_key', message: 'no' } })
     }
     const route = `${incoming.method} ${incoming.url}`
-    if (route === 'GET /v1/models') return sendJson(response, 200, modelList(options.missingModels))
+    if (route === 'GET /v1/models') return sendJson(response, 200, modelList(options))
     if (route !== 'POST /v1/responses')
       return sendJson(response, 404, { error: { message: route } })
     await respond(JSON.parse(Buffer.concat(chunks).toString('utf8')), incoming, response)
@@ -172,11 +174,13 @@ export async function fakeOpenAi(
   }
 }
 
-function modelList(missing: string[] = []) {
+function modelList(options: { missingModels?: string[]; shutdownDates?: Record<string, unknown> }) {
+  const { missingModels: missing = [], shutdownDates = {} } = options
   const data = Object.entries(servedModels)
     .filter(([id]) => !missing.includes(id))
     .map(([id, { shutdownDate }]) => {
-      return { id, object: 'model', created: 0, owned_by: 'openai', shutdown_date: shutdownDate }
+      const date = id in shutdownDates ? shutdownDates[id] : shutdownDate
+      return { id, object: 'model', created: 0, owned_by: 'openai', shutdown_date: date }
     })
   return { object: 'list', data }
 }

@@ -84,12 +84,33 @@ export function costUsd(model: string, usage: TokenUsage): number | null {
   return perMillion / 1_000_000
 }
 
-export function hasShutDown(model: string, now: Date): boolean {
-  const date = factsOf(model)?.shutdownDate
-  return date !== undefined && date !== null && now.getTime() >= Date.parse(`${date}T00:00:00Z`)
+/** Days of shutdown as the provider publishes them; they count before the table's. */
+type Published = ReadonlyMap<string, string | null>
+
+/** YYYY-MM-DD, or null: no end is announced. A list without a date does not take the table's back. */
+export function shutdownDateOf(model: string, published?: Published): string | null {
+  return published?.get(model) ?? factsOf(model)?.shutdownDate ?? null
+}
+
+/** Whole days from now to midnight UTC of that day, rounded up; 0 or less once it has come. */
+export function daysUntil(date: string, now: Date): number {
+  return Math.ceil((midnight(date) - now.getTime()) / 86_400_000)
+}
+
+export function hasShutDown(model: string, now: Date, published?: Published): boolean {
+  const date = shutdownDateOf(model, published)
+  return date !== null && now.getTime() >= midnight(date)
 }
 
 /** The configured model until its published shutdown date, the successor from that day on. */
-export function modelToUse(choice: { model: string; successor: string; now: Date }): string {
-  return hasShutDown(choice.model, choice.now) ? choice.successor : choice.model
+export function modelToUse(choice: {
+  model: string
+  successor: string
+  now: Date
+  published?: Published | undefined
+}): string {
+  const { model, successor, now, published } = choice
+  return hasShutDown(model, now, published) ? successor : model
 }
+
+const midnight = (date: string) => Date.parse(`${date}T00:00:00Z`)
