@@ -61,7 +61,7 @@ interface Document {
   components?: { schemas?: Record<string, unknown> }
 }
 
-/** Each named schema is offered as input and as output; the one that no route names only confuses. */
+/** Sorted. Each named schema is offered as input and as output; the one that no route names only confuses. */
 function withoutUnused<D extends object>(document: D): D {
   const { components, ...rest } = document as Document
   const schemas = components?.schemas ?? {}
@@ -74,6 +74,9 @@ function withoutUnused<D extends object>(document: D): D {
     }
   }
   visit(rest)
-  const kept = Object.entries(schemas).filter(([name]) => used.has(name))
+  // By name: else their order is that in which the files happened to be imported.
+  const kept = Object.entries(schemas)
+    .filter(([name]) => used.has(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
   return { ...document, components: { ...components, schemas: Object.fromEntries(kept) } }
 }
