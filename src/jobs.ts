@@ -88,6 +88,10 @@ const QUERY_LIMIT_MS = 30_000
 /** When this attempt fails, too, the job is dead-lettered. */
 export const isLastAttempt = (job: ClaimedJob): boolean => job.attempt >= job.attemptsMax
 
+/** This attempt's number from 1; deaths of its process that cost nothing are not counted. */
+export const attemptsSpent = (job: ClaimedJob): number =>
+  job.attempt - (job.attemptsMax - RETRY_LIMIT) + 1
+
 export function openJobs(database: Database, log: Log): Jobs {
   const boss = new PgBoss({
     ...('pglite' in database.jobsBackend

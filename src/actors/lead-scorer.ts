@@ -31,6 +31,7 @@ import {
 } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
 import { callOutcome } from './call-pace.ts'
+import { failCrashed } from './crashed-job.ts'
 import type { Gate, Permit } from './gate.ts'
 import type { Actor, ActorSystem } from './supervisor.ts'
 
@@ -79,7 +80,7 @@ export function leadScorer(
     restart: null,
     onDown: (error) => {
       options.onError(job, error)
-      failJob(job, options, error).then(onEnd, onEnd)
+      failCrashed(options, job, 'scoring', error).then(onEnd, onEnd)
     },
     incarnate: (self) =>
       behavior(self, job, options, {
@@ -154,7 +155,7 @@ function behavior(
       return
     }
     failing = true
-    settle(() => failJob(job, options, error))
+    settle(() => failCrashed(options, job, 'scoring', error))
   }
 
   read()
@@ -178,16 +179,6 @@ function behavior(
     },
     dispose: () => permit?.release(),
   }
-}
-
-async function failJob(
-  job: ClaimedJob<ScoringData>,
-  { jobs, store }: LeadScorerOptions,
-  error: unknown,
-): Promise<void> {
-  const reason = `internal error: ${error instanceof Error ? error.name : 'unknown'}`
-  await jobs.fail(job, reason)
-  await recordFailure(store, job.data.leadId, { reason, parked: isLastAttempt(job) })
 }
 
 /** One attempt: read, decide, ask, write. The call is over at `onAnswer`, the writing is not. */

@@ -10,6 +10,7 @@ import { postProcess } from '../domain/post-process/run-steps.ts'
 import type { Store } from '../domain/sql.ts'
 import { type ClaimedJob, type Jobs, type PostProcessData, StaleClaimError } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
+import { failCrashed } from './crashed-job.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export type PostProcessJob = ClaimedJob<PostProcessData>
@@ -107,9 +108,8 @@ async function process(
     // Stopped during a call outside: nothing went wrong, so no attempt is spent.
     if (signal.aborted) await jobs.release(job, 0).catch(() => {})
     else if (!(error instanceof StaleClaimError)) {
-      const reason = `internal error: ${error instanceof Error ? error.name : 'unknown'}`
       // A failure to say so (the database is away) changes nothing: the heartbeat ends, too.
-      await jobs.fail(job, reason).catch(() => {})
+      await failCrashed({ store, jobs }, job, 'post-processing', error).catch(() => {})
     }
     throw error
   }

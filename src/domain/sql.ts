@@ -35,6 +35,13 @@ export function toDateOrNull(value: unknown): Date | null {
   return value == null ? null : toDate(value)
 }
 
+/** SQLSTATE classes 08 and 57 and socket errors: the database is away, not the statement wrong. */
+const DATABASE_AWAY = /^(08...|57P0.|57014|53300|55P03|ECONN\w+|EPIPE|ETIMEDOUT)$/
+
+export function isDatabaseAway(error: unknown): boolean {
+  return DATABASE_AWAY.test(codeOf(error) ?? '')
+}
+
 /** SQLSTATE of a database error, also through the ORM's wrappers; undefined for other errors. */
 export function codeOf(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

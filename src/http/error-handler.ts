@@ -1,7 +1,7 @@
 /** Turns whatever a route throws into a problem: its own words for a client's fault, none for ours. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { codeOf } from '../domain/sql.ts'
+import { codeOf, isDatabaseAway } from '../domain/sql.ts'
 import type { Log } from '../log.ts'
 import {
   type FieldError,
@@ -30,8 +30,6 @@ const UNREADABLE_BODY = new Set([
   'FST_ERR_CTP_EMPTY_JSON_BODY',
   'FST_ERR_CTP_INVALID_CONTENT_LENGTH',
 ])
-/** SQLSTATE classes 08 and 57 and socket errors: the database is away, not the request wrong. */
-const DATABASE_AWAY = /^(08...|57P0.|57014|53300|55P03|ECONN\w+|EPIPE|ETIMEDOUT)$/
 
 export function errorHandler(log: Log) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
@@ -82,7 +80,7 @@ function problemOf(error: unknown): [ProblemCode, ProblemDetails] {
   const known = statusCode === undefined ? undefined : byStatus[statusCode]
   if (known) return [known, {}]
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return ['bad-request', {}]
-  if (DATABASE_AWAY.test(codeOf(error) ?? '')) {
+  if (isDatabaseAway(error)) {
     return ['unavailable', { headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } }]
   }
   return ['internal', {}]

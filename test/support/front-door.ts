@@ -2,7 +2,7 @@
 import { type FastifyInstance, fastify } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import { v7 as uuidv7 } from 'uuid'
-import { type App, startApp } from '../../src/actors/app.ts'
+import { type App, type AppOptions, startApp } from '../../src/actors/app.ts'
 import type { Intake } from '../../src/actors/intake.ts'
 import { type Database, openDatabase } from '../../src/database.ts'
 import type { Channel, ProviderName } from '../../src/domain/channels/inbound-event.ts'
@@ -56,7 +56,8 @@ export interface Answer {
 
 export const PUBLIC_URL = 'https://scores.example.com'
 
-export async function openFrontDoor(): Promise<FrontDoor> {
+/** `overrides`: other parts for the actors, e.g. a scorer that throws. */
+export async function openFrontDoor(overrides: Partial<AppOptions> = {}): Promise<FrontDoor> {
   const place = await testStorage()
   const database = await openDatabase({ ...place, log: silentLog, poolMax: 8 })
   const jobs = openJobs(database, silentLog)
@@ -73,6 +74,7 @@ export async function openFrontDoor(): Promise<FrontDoor> {
     runsJobs: true,
     now: Date.now,
     random: Math.random,
+    ...overrides,
   })
   const sealing = openSealing(Buffer.alloc(32, 7))
   const state: FrontDoor['state'] = { open: true, now: null, intake: null }

@@ -84,6 +84,15 @@ export function recordInteractions(
   return recordAiCalls(sql, calls, interactions)
 }
 
+/** Shows on the lead that a message of it was given up, whatever its score covers. */
+export async function parkLead(sql: Sql, leadId: string, reason: string): Promise<void> {
+  await sql.query(
+    `update lead set scoring_error = $2, scoring_failed_at = now(), parked_at = now()
+     where id = $1`,
+    [leadId, reason.slice(0, 500)],
+  )
+}
+
 /** Makes a failed attempt visible on the lead; `parked`: nobody tries again by itself. */
 export async function recordFailure(
   sql: Sql,
