@@ -51,11 +51,17 @@ export function claimsActor(options: ClaimsOptions): Actor<Message> {
       /** One at a time: a database that hangs gets no heap of them. */
       let beating = false
 
+      function stopAll(lost: ClaimedJob[]): void {
+        if (lost.length === 0) return
+        for (const job of lost) held.lose(job)
+        options.onError('claims', new Error(`${lost.length} lost: not renewed in time`))
+      }
+
       function beat(): void {
         self.after(leaseMs * HEARTBEAT_SHARE, { type: 'heartbeat' })
         const at = performance.now()
         if (!options.jobs.exclusive && at - keptAt > leaseMs * FENCE_SHARE) {
-          for (const { job } of held.scorers.values()) held.lose(job)
+          stopAll([...held.scorers.values()].map(({ job }) => job))
         }
         if (beating) return
         beating = true
@@ -71,7 +77,7 @@ export function claimsActor(options: ClaimsOptions): Actor<Message> {
       function onTouched(at: number, lost: ClaimedJob[]): void {
         beating = false
         keptAt = at
-        for (const job of lost) held.lose(job)
+        stopAll(lost)
         if (options.isStopping()) return
         self.run(
           () => options.takeOverOrphans(),

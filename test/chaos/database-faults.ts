@@ -28,7 +28,7 @@ export const databaseRestarts: Scenario = async (options) => {
     load,
     posts: [service],
     options,
-    notes: [
+    notes: () => [
       `${options.kills} immediate restarts of PostgreSQL`,
       `first 200 at most ${Math.round(Math.max(0, ...backAfterMs))} ms after it answered again`,
     ],
@@ -89,7 +89,7 @@ async function outage(
     posts: [service],
     options,
     findings,
-    notes: [
+    notes: () => [
       `gone for ${options.seconds} s: ${refused.length} × 503, the slowest after ${slowest} ms`,
       ...(back ? [`first 200 after ${Math.round(back.at + back.tookMs - backAt)} ms`] : []),
     ],

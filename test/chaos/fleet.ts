@@ -36,7 +36,9 @@ export function post(of: {
 }): Post {
   const { name, place, model } = of
   const lives: Incarnation[] = []
-  const killed = new Set<Incarnation>()
+  /** Ended on purpose, by a kill or in order. */
+  const ended = new Set<Incarnation>()
+  let kills = 0
   let pastLog = ''
   let stopFinding: string | null = null
   const env = {
@@ -51,7 +53,7 @@ export function post(of: {
   }
   of.belongings.add(async () => {
     for (const life of lives) {
-      killed.add(life)
+      ended.add(life)
       await life.kill()
     }
   })
@@ -62,7 +64,7 @@ export function post(of: {
     // Only what is searched for later is kept: a long run has hundreds of lives.
     if (before) {
       pastLog += grave(before.output())
-      if (!killed.has(before)) deaths.push(lastWords(before))
+      if (!ended.has(before)) deaths.push(lastWords(before))
     }
     const life = incarnate(env)
     lives.push(life)
@@ -81,21 +83,22 @@ export function post(of: {
     async kill() {
       const life = current()
       if (life.hasEnded()) return
-      killed.add(life)
+      ended.add(life)
+      kills += 1
       await life.kill()
     },
     async stop() {
       const life = current()
       if (life.hasEnded()) return
       const inTime = await life.stop()
-      killed.add(life)
+      ended.add(life)
       if (!inTime || life.end() !== '0')
         stopFinding = `${name}: SIGTERM ended it with ${life.end()}`
     },
-    kills: () => killed.size,
+    kills: () => kills,
     deaths: () => {
       const life = lives.at(-1)
-      const now = life?.hasEnded() && !killed.has(life) ? [lastWords(life)] : []
+      const now = life?.hasEnded() && !ended.has(life) ? [lastWords(life)] : []
       return [...deaths, ...now, ...(stopFinding ? [stopFinding] : [])]
     },
     logged: (pattern) => {

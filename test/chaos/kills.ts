@@ -19,6 +19,9 @@ export const killsOnPostgres: Scenario = async (options) => {
   const { webhooks } = await service.start()
   const load = stage.load({ target: service.url, webhooks })
   let held = 0
+  const recovery = () =>
+    `recovery: ${held} jobs held at a kill, until one of their lead starts again; the longest ` +
+    `over several kills in a row ${(orphans.longestMs() / 1000).toFixed(1)} s`
   await killAgainAndAgain(stage, service, options, async () => {
     await service.kill()
     held += await orphans.holderDied()
@@ -33,7 +36,7 @@ export const killsOnPostgres: Scenario = async (options) => {
       for (const left of orphans.left()) findings.push(`orphan: ${left}`)
       await done()
     },
-    notes: [`recovery: ${held} jobs held at a kill, until they started again`],
+    notes: () => [recovery()],
   })
 }
 
@@ -56,7 +59,7 @@ export const killsOnPglite: Scenario = async (options) => {
     async beforeStop(findings) {
       for (const left of orphans.left()) findings.push(`orphan: ${left}`)
     },
-    notes: ['recovery: leads with a call in flight at a kill, until their next call'],
+    notes: () => ['recovery: leads with a call in flight at a kill, until their next call'],
   })
 }
 

@@ -16,42 +16,58 @@ export interface Orphans {
 
 export interface JobOrphans extends Orphans {
   /**
-   * Call it right after the death. `leadRefs`: only the jobs of these leads; other processes live.
-   * `since` is when the holder died or froze, if that was a while ago.
+   * Call it right after the death. `leadIds`: only the jobs of these leads; other processes live.
+   * Without it nobody lives who could take over: whatever still waits starts its time anew.
    */
   holderDied(leadIds?: ReadonlySet<string>): Promise<number>
+  /** Longest time that a job lay idle since its first holder died, over all kills in between. */
+  longestMs(): number
 }
 
 interface HeldJob {
   id: string
   name: string
   lead: string
-  /** Milliseconds since the epoch, on the database's clock. */
+  /** Milliseconds since the epoch, on the database's clock: of the last death, and of the first. */
   now: number
-  started: number
+  firstDeath: number
   attempt: number
 }
 
 const POLL_MS = 150
 
+/**
+ * A post-process job must itself start again; a lead's scoring job may be covered by another one of
+ * the same lead, which starts in its place.
+ */
+const lookSql = `
+  select held.id, held.state::text,
+    (select extract(epoch from max(runs.started_on))::float8 * 1000 from pgboss.job as runs
+     where runs.name = held.name
+       and (runs.id = held.id or runs.singleton_key = held.singleton_key)) as started
+  from pgboss.job as held
+  where held.id = any($1::uuid[]) and held.name <> 'LEADPULSE_DEAD_LETTER'
+`
+
 export function jobOrphans(reader: Reader): JobOrphans {
   const samples: number[] = []
   const waiting = new Map<string, HeldJob>()
   const dead: string[] = []
+  let longestMs = 0
   let stopped = false
   let timer: NodeJS.Timeout | undefined
 
   async function look(): Promise<void> {
     if (waiting.size === 0) return
     const rows = await reader.query<{ id: string; started: number | null; state: string }>(
-      `select id, state::text, extract(epoch from started_on)::float8 * 1000 as started
-       from pgboss.job where id = any($1::uuid[]) and name <> 'LEADPULSE_DEAD_LETTER'`,
+      lookSql,
       [[...waiting.keys()]],
     )
     for (const { id, started, state } of rows) {
       const held = waiting.get(id) as HeldJob
       if (started !== null && started > held.now) {
         samples.push(started - held.now)
+        longestMs = Math.max(longestMs, started - held.firstDeath)
         waiting.delete(id)
       } else if (state === 'failed') {
         dead.push(`${held.name} of lead ${held.lead}: dead-lettered at attempt ${held.attempt + 1}`)
@@ -79,13 +95,16 @@ export function jobOrphans(reader: Reader): JobOrphans {
       stopped = true
       clearTimeout(timer)
     },
+    longestMs: () => longestMs,
     async holderDied(leadIds) {
       const held = await reader.query<HeldJob>(
         `select id, name, data ->> 'leadId' as lead, retry_count as attempt,
            extract(epoch from clock_timestamp())::float8 * 1000 as now,
-           extract(epoch from started_on)::float8 * 1000 as started
+           extract(epoch from clock_timestamp())::float8 * 1000 as "firstDeath"
          from pgboss.job where state = 'active'`,
       )
+      const now = held[0]?.now ?? Date.now()
+      if (!leadIds) for (const job of waiting.values()) job.now = now
       const orphaned = held.filter(
         ({ id, lead }) => !waiting.has(id) && (!leadIds || leadIds.has(lead)),
       )

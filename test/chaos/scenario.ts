@@ -106,7 +106,8 @@ export async function finish(of: {
   posts: Post[]
   options: ScenarioOptions
   recoveryMs?: number[]
-  notes?: string[]
+  /** Asked for once everything has settled. */
+  notes?(): string[]
   findings?: string[]
   /** Between the last score and the end of the processes. */
   beforeStop?(findings: string[]): Promise<void>
@@ -143,7 +144,7 @@ export async function finish(of: {
     `${verdict.events} scores`,
     `drained in ${seconds} s`,
     ...(verdict.deadLettered > 0 ? [`${verdict.deadLettered} dead-lettered jobs`] : []),
-    ...(of.notes ?? []),
+    ...(of.notes?.() ?? []),
   ]
   const { lost, duplicated, stale, unscored, parked } = verdict
   return {
