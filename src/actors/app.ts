@@ -153,6 +153,11 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
         },
         onEnd,
       ),
+    isSaturated() {
+      const { waiting, limit } = llmGate.meters()
+      return waiting >= limit
+    },
+    random: options.random,
     async takeOverOrphans() {
       const count = await takeOverOrphans({ store, jobs }, LEASE_MS)
       if (count > 0) log.info({ jobs: count }, 'taken over from a process that is gone')

@@ -26,6 +26,9 @@ export interface DispatcherOptions {
   scoringHeldMax: number
   startPostProcess(channel: Channel, job: ClaimedJob<PostProcessData>): void
   startScoring(job: ClaimedJob<ScoringData>, onEnd: () => void): LeadScorer
+  /** As many calls wait here as may run at once: another process would come to a new one sooner. */
+  isSaturated(): boolean
+  random(): number
   /** Makes what dead processes held due again; answers how many jobs. */
   takeOverOrphans(): Promise<number>
   onError(what: string, error: unknown): void
@@ -50,6 +53,7 @@ type Message =
 type Fetched = Extract<Message, { type: 'fetched' }>
 
 const queues: readonly QueueName[] = [...channels.map(postProcessQueueOf), SCORING_QUEUE]
+/** Give or take a quarter, so that of several processes none is always the first. */
 const POLL_MS = 1000
 /** Rows of one fetch statement; a larger backlog takes several. */
 const FETCH_MAX = 100
@@ -140,7 +144,7 @@ function behavior(
   }
 
   function poll(): void {
-    self.after(POLL_MS, { type: 'poll' })
+    self.after(POLL_MS * (0.75 + options.random() / 2), { type: 'poll' })
     for (const queue of queues) fetch(queue)
   }
 
@@ -149,7 +153,9 @@ function behavior(
     handle(message) {
       switch (message.type) {
         case 'wake':
-          fetch(message.queue)
+          // Left to the next poll, whoever's it is: a process that wakes itself with each commit
+          // would otherwise take every job, and the others idle.
+          if (message.queue !== SCORING_QUEUE || !options.isSaturated()) fetch(message.queue)
           break
         case 'poll':
           poll()
