@@ -5,20 +5,9 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { WebSocket } from 'ws'
 import type { FeedHub, FeedSubscriber } from '../actors/feed.ts'
-import type { Principal } from '../domain/access.ts'
-import {
-  closeCodes,
-  type FeedFilter,
-  type FeedPosition,
-  frames,
-  readClientFrame,
-} from '../domain/feed-protocol.ts'
-
-/** Who was let in, and where the feed stood then. */
-export interface Admission {
-  who: Pick<Principal, 'workspaceId' | 'actor'>
-  hello: FeedPosition
-}
+import { closeCodes, type FeedFilter, frames, readClientFrame } from '../domain/feed-protocol.ts'
+import type { Admission } from './feed-entrance.ts'
+import type { FeedSession } from './feed-sessions.ts'
 
 export interface SocketLimits {
   /** From the upgrade to the first `subscribe`. */
@@ -32,14 +21,6 @@ export const socketLimits: SocketLimits = {
   subscribeWithinMs: 5000,
   framesPerSecondMax: 10,
   bufferedBytesMax: 1024 * 1024,
-}
-
-export interface FeedSession {
-  readonly closed: Promise<void>
-  /** Asks the peer for a sign of life; ends the socket when it owes one. */
-  ping(): void
-  close(code: number, reason: string): void
-  terminate(): void
 }
 
 /** A close reason travels in a control frame. */
@@ -113,6 +94,7 @@ export function openSession(
   socket.send(frames.hello(hello, hub.heartbeatMs))
 
   return {
+    actor: who.actor,
     closed,
     ping() {
       if (!hasPong) {

@@ -1,34 +1,35 @@
 /**
- * The feed over HTTP: tickets, the WebSocket, and the plain poll for scripts. All three tell the same
- * events by the same numbers; none takes a workspace from the client, it comes with the token.
+ * The feed over HTTP: tickets, the WebSocket, server-sent events (`feed-sse.ts`), and the plain poll
+ * for scripts. All tell the same events by the same numbers; none takes a workspace from the client,
+ * it comes with the token.
  */
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { FeedHub } from '../actors/feed.ts'
-import type { Principal } from '../domain/access.ts'
 import { channels } from '../domain/channels/inbound-event.ts'
-import { type FeedPage, feedPosition, readFeed } from '../domain/feed-log.ts'
+import { type FeedPage, readFeed } from '../domain/feed-log.ts'
 import {
-  closeCodes,
   FEED_PROTOCOL,
   type FeedFilter,
   filterQueryFields,
   matches,
   resetReason,
 } from '../domain/feed-protocol.ts'
-import { issueTicket, redeemTicket } from '../domain/feed-tickets.ts'
+import { issueTicket } from '../domain/feed-tickets.ts'
 import { sentimentTags } from '../domain/sentiment-tag.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Log } from '../log.ts'
-import { type Authenticator, type Guard, openGuard } from './auth.ts'
+import { type Authenticator, openGuard } from './auth.ts'
+import { type Admission, type FeedEntrance, feedEntrance } from './feed-entrance.ts'
 import {
-  type Admission,
-  type FeedSession,
-  openSession,
-  type SocketLimits,
-  socketLimits,
-} from './feed-socket.ts'
+  type FeedSessions,
+  feedSessions,
+  type SessionLimits,
+  sessionLimits,
+} from './feed-sessions.ts'
+import { openSession, type SocketLimits, socketLimits } from './feed-socket.ts'
+import { addSseRoute } from './feed-sse.ts'
 import { time } from './fields.ts'
 import { pageFields } from './pagination.ts'
 import { Problem, problemResponses } from './problem.ts'
@@ -42,16 +43,10 @@ export interface FeedDeps {
   publicUrl(): string
   log: Log
   now(): Date
-  limits?: Partial<SocketLimits & { socketsMax: number }>
+  limits?: Partial<SocketLimits & SessionLimits>
 }
 
 const TICKET_PREFIX = 'ticket.'
-/** Sockets of one process; some 25 KB each before anything is sent. */
-const SOCKETS_MAX = 10_000
-/** Clients of a server that goes away come back spread over this time. */
-const RECONNECT_JITTER_MS = 3000
-/** For the close handshake, before a socket is cut. */
-const CLOSE_GRACE_MS = 500
 const tags = ['Feed']
 
 const score = z.int().min(1).max(4).nullable()
@@ -154,7 +149,19 @@ export const feedRoutes: FastifyPluginAsyncZod<{ deps: FeedDeps }> = async (app,
       return pollAnswer(page, request.query)
     },
   })
-  addSocketRoute(app, deps, guard)
+  const { limits: given, hub } = deps
+  const limits = { ...socketLimits, ...sessionLimits, ...given }
+  const sessions = feedSessions(app, limits, hub.heartbeatMs)
+  const entrance = feedEntrance({ ...deps, guard, sessions })
+  addSocketRoute(app, { entrance, sessions, hub, limits })
+  addSseRoute(app, { entrance, sessions, hub, bufferedBytesMax: limits.bufferedBytesMax })
+}
+
+interface SocketDeps {
+  entrance: FeedEntrance
+  sessions: FeedSessions
+  hub: FeedHub
+  limits: SocketLimits
 }
 
 type PollQuery = FeedFilter & { sinceSeq?: number | undefined; epoch?: string | undefined }
@@ -176,41 +183,30 @@ function pollAnswer(page: FeedPage, query: PollQuery): z.output<typeof answerSch
   }
 }
 
-function addSocketRoute(app: FastifyInstance, deps: FeedDeps, guard: Guard): void {
-  const { limits: { socketsMax = SOCKETS_MAX, ...limits } = {}, hub } = deps
-  const sessions = new Set<FeedSession>()
+function addSocketRoute(app: FastifyInstance, deps: SocketDeps): void {
+  const { entrance, sessions, hub, limits } = deps
   const admissions = new WeakMap<FastifyRequest, Admission>()
-  const pings = setInterval(() => {
-    for (const session of sessions) session.ping()
-  }, hub.heartbeatMs)
-  pings.unref()
-
   const route: RouteOptions = {
     method: 'GET',
     url: '/api/v1/feed/ws',
     schema: {
       tags,
       summary: `Open the live feed (WebSocket, sub-protocol ${FEED_PROTOCOL})`,
-      response: problemResponses('bad-request', 'unauthorized', 'forbidden', 'unavailable'),
+      response: problemResponses(
+        'bad-request',
+        'unauthorized',
+        'forbidden',
+        'too-many-requests',
+        'unavailable',
+      ),
     },
     // Before the upgrade: a stranger gets a problem with a status, never a socket.
     async preValidation(request, reply) {
       if (!request.ws) return
-      if (sessions.size >= socketsMax) {
-        throw new Problem('unavailable', { headers: { 'retry-after': '5' } })
-      }
-      checkOrigin(request, deps)
-      const who = await admit(request, deps, () => guard.requireRole('viewer')(request, reply))
-      const principal = who ?? guard.principalOf(request)
-      const hello = await feedPosition(deps.store, principal.workspaceId)
-      if (!hello) throw new Problem('forbidden', { detail: 'There is no workspace yet' })
-      admissions.set(request, { who: principal, hello })
+      admissions.set(request, await entrance.admit(request, reply, ticketOf(request)))
     },
     wsHandler(socket, request) {
-      const admission = admissions.get(request) as Admission
-      const session = openSession(socket, admission, hub, { ...socketLimits, ...limits })
-      sessions.add(session)
-      void session.closed.then(() => sessions.delete(session))
+      sessions.add(openSession(socket, admissions.get(request) as Admission, hub, limits))
     },
     handler() {
       throw new Problem('bad-request', {
@@ -219,18 +215,10 @@ function addSocketRoute(app: FastifyInstance, deps: FeedDeps, guard: Guard): voi
     },
   }
   app.route(route)
-  app.addHook('preClose', async () => {
-    clearInterval(pings)
-    await closeSessions(sessions)
-  })
 }
 
-/** Null: by bearer token, whose check is `checkBearer`. A ticket is used up by the attempt. */
-async function admit(
-  request: FastifyRequest,
-  { store, now }: FeedDeps,
-  checkBearer: () => Promise<void>,
-): Promise<Pick<Principal, 'workspaceId' | 'actor'> | null> {
+/** A browser cannot send a bearer header: it offers the ticket as one more sub-protocol. */
+function ticketOf(request: FastifyRequest): string | null {
   const offered = (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map((name) => name.trim())
@@ -239,33 +227,5 @@ async function admit(
     throw new Problem('bad-request', { detail: `Takes the sub-protocol ${FEED_PROTOCOL}` })
   }
   const ticket = offered.find((name) => name.startsWith(TICKET_PREFIX))
-  if (!ticket) {
-    await checkBearer()
-    return null
-  }
-  const who = await redeemTicket(store, ticket.slice(TICKET_PREFIX.length), now())
-  if (!who) throw new Problem('unauthorized', { detail: 'The ticket is used, expired or unknown' })
-  return who
-}
-
-/** Scripts send no Origin; a browser always does, and for a foreign page it is refused. */
-function checkOrigin(request: FastifyRequest, { allowedOrigins, publicUrl }: FeedDeps): void {
-  const { origin, host } = request.headers
-  if (origin === undefined) return
-  const own = [`http://${host}`, `https://${host}`, new URL(publicUrl()).origin]
-  if (own.includes(origin) || allowedOrigins.includes(origin)) return
-  throw new Problem('forbidden', { detail: 'The Origin is not in ALLOWED_ORIGINS' })
-}
-
-async function closeSessions(sessions: Set<FeedSession>): Promise<void> {
-  if (sessions.size === 0) return
-  for (const session of sessions) {
-    const retryMs = Math.ceil(Math.random() * RECONNECT_JITTER_MS)
-    session.close(closeCodes.restart, JSON.stringify({ retryMs }))
-  }
-  const { promise: graceOver, resolve } = Promise.withResolvers<void>()
-  const limit = setTimeout(resolve, CLOSE_GRACE_MS)
-  await Promise.race([graceOver, Promise.all([...sessions].map(({ closed }) => closed))])
-  clearTimeout(limit)
-  for (const session of sessions) session.terminate()
+  return ticket?.slice(TICKET_PREFIX.length) ?? null
 }
