@@ -32,6 +32,7 @@ const thingRoutes: Record<string, 'lead' | 'connection' | 'token' | 'rejected'> 
   'POST /api/v1/leads/:id/requalify': 'lead',
   'POST /api/v1/rejected/:id/replay': 'rejected',
   'POST /api/v1/connections/:id/rotate': 'connection',
+  'PATCH /api/v1/connections/:id': 'connection',
   'DELETE /api/v1/leads/:id': 'lead',
   'DELETE /api/v1/connections/:id': 'connection',
   'DELETE /api/v1/tokens/:id': 'token',
@@ -80,9 +81,14 @@ tenancy.before(async () => {
 tenancy.after(() => api.close())
 
 const namesOf = ({ method, url }: RouteOptions) => [method].flat().map((name) => `${name} ${url}`)
+/** What routes about one thing take. */
+const bodies: Record<string, object> = {
+  'POST /api/v1/leads/:id/disqualify': { reason: 'x' },
+  'PATCH /api/v1/connections/:id': { name: 'Renamed' },
+}
 const call = (route: string, token: string, id = ''): Promise<Answer> => {
   const [method = '', path = ''] = route.split(' ')
-  const body = route.endsWith('/disqualify') ? { reason: 'x' } : ownRoutes[route]
+  const body = bodies[route] ?? ownRoutes[route]
   return api.call(method, path.replace(':id', id), { token, body })
 }
 /** Everything of the other workspace, to see whether anything moved. */
@@ -172,7 +178,7 @@ tenancy('naming the other workspace in the header does not help', async () => {
     const answer = await api.call(method, path.replace(':id', things[kind]), {
       token: mine.tokens.admin,
       headers,
-      body: route.endsWith('/disqualify') ? { reason: 'x' } : undefined,
+      body: bodies[route],
     })
     assert.is(answer.status, 403, route)
   }
