@@ -1,6 +1,7 @@
 /**
  * A client of the feed that proves what it got: it opens with a ticket, subscribes, resumes from its
  * position after every break, and checks by the watermark that no event was left out or told twice.
+ * Where no WebSocket comes through it goes on over server-sent events, from the same position.
  * Knows no framework and no page; runs in browsers and in Node.
  */
 
@@ -15,6 +16,7 @@ import type {
   ScoresFrame,
   SnapshotFrame,
 } from './feed-frames.ts'
+import { getTicket, openSse, openWebSocket, Refusal } from './feed-transport.ts'
 
 export interface FeedClientOptions {
   /** e.g. `https://scores.example.com` */
@@ -36,6 +38,8 @@ export interface FeedClientOptions {
   random?(): number
   backoffMs?: { min: number; max: number }
   connectWithinMs?: number
+  /** `auto` tries the WebSocket first and changes over when it does not open. */
+  transport?: 'auto' | 'websocket' | 'sse'
 }
 
 export interface FeedClient {
@@ -44,21 +48,16 @@ export interface FeedClient {
   /** The network is back: waits no longer. */
   reconnectNow(): void
   position(): FeedPosition | null
+  /** Events that came only as part of a newer one of their lead, because we were slow. */
+  merged(): number
 }
 
-const PROTOCOL = 'leadpulse.feed.v1'
 const BACKOFF_MS = { min: 500, max: 30_000 }
 const CONNECT_WITHIN_MS = 10_000
 /** How much later than announced a heartbeat may come. */
 const HEARTBEAT_GRACE_MS = 10_000
-
-class Refusal extends Error {
-  readonly why: 'unauthorized' | 'forbidden'
-  constructor(why: 'unauthorized' | 'forbidden', detail: string) {
-    super(detail)
-    this.why = why
-  }
-}
+/** WebSockets in a row that said no hello, before the other transport is tried. */
+const SILENT_SOCKETS_MAX = 2
 
 export function feedClient(options: FeedClientOptions): FeedClient {
   const { filter, random = Math.random, backoffMs = BACKOFF_MS } = options
@@ -70,7 +69,11 @@ export function feedClient(options: FeedClientOptions): FeedClient {
   /** Raised by each connect and stop: what an earlier connection still does is ignored. */
   let generation = 0
   let failures = 0
+  /** In a row, of this transport. */
+  let silentSockets = 0
+  let overSse = options.transport === 'sse'
   let silenceMs = CONNECT_WITHIN_MS
+  let merged = 0
   let state: FeedState = { kind: 'stopped' }
 
   function enter(next: FeedState): void {
@@ -98,8 +101,11 @@ export function feedClient(options: FeedClientOptions): FeedClient {
     drop()
     const mine = generation
     enter({ kind: 'connecting' })
-    wait(options.connectWithinMs ?? CONNECT_WITHIN_MS, () => retry('no answer in time'))
-    getTicket(options).then(
+    wait(options.connectWithinMs ?? CONNECT_WITHIN_MS, () => {
+      countSilence()
+      retry('no answer in time')
+    })
+    getTicket(options, options.connectWithinMs ?? CONNECT_WITHIN_MS).then(
       (ticket) => {
         if (mine === generation) open(ticket, mine)
       },
@@ -112,17 +118,27 @@ export function feedClient(options: FeedClientOptions): FeedClient {
   }
 
   function open(ticket: string, mine: number): void {
-    const url = `${options.baseUrl.replace(/^http/, 'ws')}/api/v1/feed/ws`
-    const make = options.socket ?? defaultSocket
-    const opened = make(url, [PROTOCOL, `ticket.${ticket}`])
+    const opened = overSse
+      ? openSse(options, ticket, { since: position, snapshot: wantsSnapshot })
+      : openWebSocket(options, ticket)
     socket = opened
     opened.onerror = () => {}
     opened.onclose = ({ code, reason }) => {
-      if (mine === generation) onClose(code, reason)
+      if (mine !== generation) return
+      if (state.kind !== 'live') countSilence()
+      onClose(code, reason)
     }
     opened.onmessage = ({ data }) => {
       if (mine === generation) onFrame(JSON.parse(String(data)) as Frame)
     }
+  }
+
+  /** Some proxies swallow upgrades; some cut answers that never end. Neither is tried for ever. */
+  function countSilence(): void {
+    silentSockets += 1
+    if ((options.transport ?? 'auto') !== 'auto' || silentSockets < SILENT_SOCKETS_MAX) return
+    silentSockets = 0
+    overSse = !overSse
   }
 
   function onFrame(frame: Frame): void {
@@ -153,6 +169,7 @@ export function feedClient(options: FeedClientOptions): FeedClient {
 
   function onHello({ epoch, seq, heartbeatMs }: HelloFrame): void {
     silenceMs = heartbeatMs + HEARTBEAT_GRACE_MS
+    silentSockets = 0
     const since = position
     if (!since && !wantsSnapshot) position = { epoch, seq }
     socket?.send(
@@ -167,6 +184,7 @@ export function feedClient(options: FeedClientOptions): FeedClient {
   }
 
   function onScores(batch: ScoresFrame): void {
+    merged += batch.merged ?? 0
     const expected = (position?.seq ?? -1) + 1
     if (!position || batch.from !== expected) {
       violated(expected, batch.from)
@@ -248,21 +266,8 @@ export function feedClient(options: FeedClientOptions): FeedClient {
       if (state.kind === 'waiting') connect()
     },
     position: () => position,
+    merged: () => merged,
   }
-}
-
-async function getTicket(options: FeedClientOptions): Promise<string> {
-  const { baseUrl, token, fetch: send = fetch, connectWithinMs = CONNECT_WITHIN_MS } = options
-  const response = await send(`${baseUrl}/api/v1/feed/tickets`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token()}` },
-    signal: AbortSignal.timeout(connectWithinMs),
-  })
-  if (response.status === 401) throw new Refusal('unauthorized', 'the token was refused')
-  if (response.status === 403) throw new Refusal('forbidden', 'the token may not read the feed')
-  if (!response.ok) throw new Error(`the server answered ${response.status}`)
-  const { ticket } = (await response.json()) as { ticket: string }
-  return ticket
 }
 
 function retryMsOf(reason: string): number | undefined {
@@ -272,8 +277,4 @@ function retryMsOf(reason: string): number | undefined {
   } catch {
     return undefined
   }
-}
-
-function defaultSocket(url: string, protocols: string[]): FeedSocket {
-  return new WebSocket(url, protocols) as unknown as FeedSocket
 }

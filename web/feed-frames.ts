@@ -38,6 +38,8 @@ export interface ScoresFrame {
   from: number
   to: number
   events: ScoreEvent[]
+  /** Events between `from` and `to` that a newer one of their lead stands for. */
+  merged?: number
 }
 export interface SnapshotFrame {
   type: 'snapshot'

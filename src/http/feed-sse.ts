@@ -58,11 +58,9 @@ export function addSseRoute(app: FastifyInstance, deps: SseDeps): void {
         summary: 'Follow the live feed as server-sent events',
         querystring: querySchema,
         response: {
-          200: z
-            .string()
-            .meta({
-              description: 'Events `hello`, `snapshot`, `scores`, `heartbeat`, `reset`, `close`',
-            }),
+          200: z.string().meta({
+            description: 'Events `hello`, `snapshot`, `scores`, `heartbeat`, `reset`, `close`',
+          }),
           ...problemResponses(
             'validation',
             'unauthorized',

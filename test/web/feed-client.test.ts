@@ -280,4 +280,50 @@ test('a stopped client stays stopped', async () => {
   assert.is(seen.states.items.at(-1)?.kind, 'stopped')
 })
 
+test('where no WebSocket comes through it goes on over server-sent events', async () => {
+  const leadId = await workspace.addLead()
+  let tried = 0
+  const seen = observe({
+    // A proxy that swallows upgrades.
+    socket() {
+      tried += 1
+      const dead: FeedSocket = {
+        onmessage: null,
+        onclose: null,
+        onerror: null,
+        send() {},
+        close() {},
+      }
+      queueMicrotask(() => dead.onclose?.({ code: 1006, reason: '' }))
+      return dead
+    },
+  })
+  await seen.states.until(isLive)
+  assert.is(tried, 2)
+  await workspace.score(leadId, 4)
+  await seen.events.when((all) => all.length === 1)
+  server.hub.closeAll(4212, 5)
+  for (const overall of [1, 2]) await workspace.score(leadId, overall)
+  await seen.events.when((all) => all.length === 3)
+  assert.equal(seqs(seen), [1, 2, 3])
+  assert.equal(seen.violations.items, [])
+})
+
+test('over server-sent events a filter, a snapshot and a revoked token work, too', async () => {
+  const leadId = await workspace.addLead()
+  await workspace.score(leadId, 2)
+  const all = observe({ transport: 'sse', snapshot: true })
+  await all.pages.until(({ more }) => !more)
+  const high = observe({ transport: 'sse', filter: { minOverall: 3 } })
+  await high.states.until(isLive)
+  for (const overall of [1, 4]) await workspace.score(leadId, overall)
+  await high.events.when((some) => some.length === 1)
+  assert.equal(seqs(high), [3])
+  await all.events.when((some) => some.length === 2)
+  assert.equal(all.violations.items, [])
+  server.hub.closeOf(actorOf(tokenId))
+  const refused = await all.states.until(({ kind }) => kind === 'refused')
+  assert.is(refused.kind === 'refused' && refused.why, 'unauthorized')
+})
+
 test.run()
