@@ -28,6 +28,8 @@ export function pooledDialect({ onBroken, ...config }: PoolOptions): PostgresDia
 
 /** After these a failed connection is nobody's: no transaction object exists to give it back. */
 const TRANSACTION_EDGE = /^(begin|start transaction|rollback$)/
+/** No answer within `query_timeout`: one may still come, and would be taken for the next query's. */
+const isSilent = (error: unknown) => (error as Error).message === 'Query read timeout'
 
 function lease(client: PoolClient): PostgresPoolClient {
   let held = true
@@ -40,8 +42,8 @@ function lease(client: PoolClient): PostgresPoolClient {
   const query = (sql: any, parameters?: any): any => {
     if (typeof sql !== 'string') return client.query(sql)
     return client.query(sql, parameters).catch((error: unknown) => {
-      // Destroyed, not reused: a transaction may still be open on it.
-      if (TRANSACTION_EDGE.test(sql)) release(true)
+      // Destroyed, not reused: a transaction or a query may still be open on it.
+      if (TRANSACTION_EDGE.test(sql) || isSilent(error)) release(true)
       throw error
     })
   }

@@ -82,6 +82,8 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
       types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
       connectionTimeoutMillis: 2000,
       statement_timeout: 15_000,
+      // A machine or network that went silent sends no timeout of its own; longer than the server's.
+      query_timeout: 20_000,
       lock_timeout: 5000,
       idle_in_transaction_session_timeout: 20_000,
       keepAlive: true,

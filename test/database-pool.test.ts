@@ -1,6 +1,9 @@
+import { connect, createServer, type Socket } from 'node:net'
+import { CompiledQuery, Kysely } from 'kysely'
 import { Client } from 'pg'
 import * as assert from 'uvu/assert'
 import { type Database, openDatabase } from '../src/database.ts'
+import { pooledDialect } from '../src/database-pool.ts'
 import { silentLog, storage, type TestStorage, testStorage } from './support/database.ts'
 import { suite } from './support/suite.ts'
 
@@ -72,6 +75,53 @@ if (storage === 'postgres') {
     assert.is(await outcome(database.query('select nonsense')), 'failed')
     assert.is(await backendOf(database), before)
   })
+
+  test('a connection that went silent is replaced, and a new one answers', async () => {
+    const network = await muteableProxy(new URL(place.databaseUrl as string))
+    const kysely = new Kysely<unknown>({
+      dialect: pooledDialect({
+        connectionString: network.url,
+        max: 1,
+        connectionTimeoutMillis: 2000,
+        query_timeout: 300,
+        onBroken: () => undefined,
+      }),
+    })
+    const ask = () => outcome(kysely.executeQuery(CompiledQuery.raw('select 1')))
+    assert.is(await ask(), 'done')
+    network.muteOpen()
+    assert.is(await ask(), 'failed')
+    assert.is(await ask(), 'done')
+    await kysely.destroy()
+    network.close()
+  })
+}
+
+/** Passes everything on, until the connections that are open at a moment go silent for good. */
+async function muteableProxy(to: URL) {
+  const open = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(Number(to.port), to.hostname)
+    for (const socket of [near, far]) {
+      open.add(socket)
+      socket.on('error', () => undefined)
+    }
+    near.pipe(far).pipe(near)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = new URL(to)
+  url.hostname = '127.0.0.1'
+  url.port = String((server.address() as { port: number }).port)
+  return {
+    url: url.href,
+    muteOpen() {
+      for (const socket of open) socket.unpipe().pause()
+    },
+    close() {
+      for (const socket of open) socket.destroy()
+      server.close()
+    },
+  }
 }
 
 test.run()
