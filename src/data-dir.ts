@@ -6,10 +6,18 @@
  * a recycled process id cannot keep a dead lock alive.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createConnection, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { StartupError } from './startup-error.ts'
 
 /** The kernel's limit for a socket path is 108 bytes on Linux, 104 elsewhere. */
@@ -17,7 +25,7 @@ const SOCKET_PATH_BYTES_MAX = 100
 
 export function openDataDir(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    makeDirectory(resolve(dataDir))
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
     const probe = join(dataDir, '.writable')
     writeFileSync(probe, '')
@@ -28,6 +36,14 @@ export function openDataDir(dataDir: string): void {
       { cause: error },
     )
   }
+}
+
+/** Step by step: Node's own recursive form never returns on file systems that refuse with ENOENT. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) makeDirectory(parent)
+  mkdirSync(path, { mode: 0o700 })
 }
 
 /** Holds the directory until `release`; throws StartupError while another process holds it. */
