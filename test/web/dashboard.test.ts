@@ -156,6 +156,14 @@ test('changes settings, says a wrong one at its field, and tests a new connectio
   await opened.context().close()
 })
 
+test('shows what the model calls cost, with none configured, too', async () => {
+  const opened = await open('/?page=ai')
+  await opened.getByText('No model is configured').waitFor()
+  await opened.getByText('No model was called this month').first().waitFor()
+  await audited(opened, 'ai')
+  await opened.context().close()
+})
+
 test('goes on by itself where it was when the service is restarted', async () => {
   const opened = await open()
   await opened.getByText('Live', { exact: true }).waitFor()

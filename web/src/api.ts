@@ -6,6 +6,11 @@ export interface Status {
   scorer: string
   rulesOnly: boolean
   version: string
+  /** Null: no model is configured. */
+  model: {
+    inUse: string
+    models: { id: string; shutdownDate: string | null; daysUntilShutdown: number | null }[]
+  } | null
 }
 
 export interface Page<T> {

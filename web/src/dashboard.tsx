@@ -1,5 +1,6 @@
 /** The frame of every page: where one is, whether the feed is live, and what proves it complete. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { AiView } from './ai-view.tsx'
 import { type Api, api, type Status } from './api.ts'
 import { type Board, type BoardState, openBoard } from './board.ts'
 import { Connection } from './connection.tsx'
@@ -45,7 +46,7 @@ export function Dashboard({ token, onRefused, onSignOut }: DashboardProps) {
             <code>OPENAI_API_KEY</code> and restart to have a model score.
           </p>
         )}
-        <Content {...{ client, board, state, view, now }} onView={setView} />
+        <Content {...{ client, board, state, view, now, status }} onView={setView} />
       </main>
       <Footer state={state} status={status} />
     </>
@@ -58,11 +59,13 @@ interface ContentProps {
   state: BoardState
   view: View
   now: number
+  status: Status | null
   onView(view: View): void
 }
 
 function Content(props: ContentProps) {
-  const { client, board, view, now, onView } = props
+  const { client, board, view, now, status, onView } = props
+  if (view.page === 'ai') return <AiView client={client} status={status} />
   if (view.page === 'settings') return <SettingsView client={client} />
   if (view.lead) {
     const back = () => onView({ ...view, lead: null })
@@ -73,6 +76,7 @@ function Content(props: ContentProps) {
 
 const places: { page: PageName; label: string }[] = [
   { page: 'leads', label: 'Leads' },
+  { page: 'ai', label: 'AI' },
   { page: 'settings', label: 'Settings' },
 ]
 
