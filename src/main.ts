@@ -7,15 +7,19 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type App, startApp } from './actors/app.ts'
 import { takeOverOrphans } from './actors/orphans.ts'
+import { clayEnricher } from './clients/clay.ts'
 import { openaiScorer } from './clients/openai.ts'
+import { type OpenAiEvent, openaiClient } from './clients/openai-client.ts'
 import { outbound } from './clients/outbound.ts'
 import { transcriptSources } from './clients/transcript-sources.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { keptSecret, openDataDir, randomSecret } from './data-dir.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type AiBudget, aiBudget } from './domain/ai/budget.ts'
+import { budgetedModel } from './domain/ai/budgeted-model.ts'
 import type { ModelWatch } from './domain/ai/model-life.ts'
-import { noOutside, type Outside } from './domain/post-process/outside.ts'
+import { type CallbackTokens, callbackTokens } from './domain/enrichment/callback-token.ts'
+import type { LanguageModel, Outside } from './domain/post-process/outside.ts'
 import { budgetedScorer } from './domain/scoring/budgeted-scorer.ts'
 import { rulesScorer } from './domain/scoring/rules-scorer.ts'
 import type { Scorer } from './domain/scoring/score.ts'
@@ -48,14 +52,18 @@ async function main(): Promise<void> {
   if (database.kind === 'pglite') await takeOverOrphans({ store: database, jobs }, 0)
   const welcome = await firstStart(database)
 
-  const sealing = openSealing(secretsKey(config))
-  const { scorer, budget, modelWatch } = openScorer(config, database, log)
+  const { scorer, budget, modelWatch, model } = openScorer(config, database, log)
+  const key = secretsKey(config)
+  const sealing = openSealing(key)
+  const callbacks = callbackTokens({ secretsKey: key, now: () => new Date() })
+  const door = { open: true, port: config.port }
+  const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
   const app = startApp({
     store: database,
     jobs,
     scorer,
     budget,
-    outside: openOutside(sealing),
+    outside: openOutside({ sealing, callbacks, model, publicUrl }),
     modelWatch,
     log,
     llmConcurrency: config.llmConcurrency,
@@ -65,9 +73,7 @@ async function main(): Promise<void> {
     now: Date.now,
     random: Math.random,
   })
-  const door = { open: true, port: config.port }
-  const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
-  const opened = { database, jobs, scorer, sealing, app }
+  const opened = { database, jobs, scorer, sealing, callbacks, app }
   const parts = { config, log, admin, window, ...opened, door, publicUrl }
   const server = await openServer(parts)
   const stop = async () => {
@@ -99,6 +105,7 @@ interface Parts {
   jobs: Jobs
   scorer: Scorer
   sealing: Sealing
+  callbacks: CallbackTokens
   app: App
   /** Whether requests are taken, and on which port (known once it is open, with PORT=0). */
   door: { open: boolean; port: number }
@@ -123,6 +130,7 @@ async function openServer(parts: Parts) {
     window: parts.window,
     auth,
     sealing,
+    callbackTokens: parts.callbacks,
     scorer: { name: parts.scorer.name, rulesOnly: config.openai === null },
     modelLife: () => app.meters().model,
     webDist: join(import.meta.dirname, '../web/dist'),
@@ -157,23 +165,27 @@ function secretsKey(config: Config): Buffer {
   return Buffer.from(value, 'base64url')
 }
 
-function openScorer(
-  { openai }: Config,
-  database: Database,
-  log: Log,
-): { scorer: Scorer; budget?: AiBudget; modelWatch?: ModelWatch } {
+interface Judges {
+  scorer: Scorer
+  budget?: AiBudget
+  modelWatch?: ModelWatch
+  /** For sentiment and drafts; null: the rules judge, nothing is drafted. */
+  model: LanguageModel | null
+}
+
+function openScorer({ openai }: Config, database: Database, log: Log): Judges {
   const rules = rulesScorer()
-  if (!openai) return { scorer: rules }
-  const model = openaiScorer({
+  if (!openai) return { scorer: rules, model: null }
+  const options = {
     apiKey: openai.apiKey,
     baseURL: openai.baseUrl ?? undefined,
     model: openai.model,
     successor: openai.successor,
     timeoutMs: openai.timeoutMs,
     now: () => new Date(),
-    random: () => randomBytes(16).toString('hex'),
-    log: ({ level, ...event }) => log[level](event, event.event),
-  })
+    random: newMarker,
+    log: ({ level, ...event }: OpenAiEvent) => log[level](event, event.event),
+  }
   const budget = aiBudget({
     sql: database,
     now: Date.now,
@@ -182,19 +194,38 @@ function openScorer(
         ? log.warn({ workspaceId }, 'monthly AI budget used up: the rules score provisionally')
         : log.info({ workspaceId }, 'monthly AI budget allows calls again'),
   })
-  return { scorer: budgetedScorer({ model, rules, budget }), budget, modelWatch: model }
+  const scoring = openaiScorer(options)
+  return {
+    scorer: budgetedScorer({ model: scoring, rules, budget }),
+    budget,
+    modelWatch: scoring,
+    model: budgetedModel(openaiClient(options), budget),
+  }
 }
 
 /** For one call to a provider or to Clay; slower ones are done without. */
 const PROVIDER_TIMEOUT_MS = 8000
 
-function openOutside(sealing: Sealing): Outside {
+function openOutside(of: {
+  sealing: Sealing
+  callbacks: CallbackTokens
+  model: LanguageModel | null
+  publicUrl(): string
+}): Outside {
+  const calls = outbound({ timeoutMs: PROVIDER_TIMEOUT_MS })
   return {
-    ...noOutside,
-    transcripts: transcriptSources(outbound({ timeoutMs: PROVIDER_TIMEOUT_MS })),
-    openApiKey: (sealed, connectionId) => String(sealing.open(sealed, connectionId)),
+    transcripts: transcriptSources(calls),
+    openApiKey: (sealed, connectionId) => String(of.sealing.open(sealed, connectionId)),
+    enricher: clayEnricher(
+      calls,
+      (lead) => `${of.publicUrl()}/webhooks/clay/${of.callbacks.make(lead)}`,
+    ),
+    model: of.model,
+    marker: newMarker,
   }
 }
+
+const newMarker = () => randomBytes(16).toString('hex')
 
 function packageVersion(): string {
   const text = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')

@@ -123,7 +123,10 @@ test('with a key the model scores, and every call is accounted for', async () =>
     await post(`${service.url}${pathname}`, message('model@x.example', 'asked'))
     const { items } = await leadNamed('model@x.example')
     assert.is(items.find(({ email }) => email === 'model@x.example')?.state, 'scored')
-    assert.is(fake.calls.length, 1)
+    assert.equal(
+      fake.calls.map(({ request }) => request.text?.format?.name),
+      ['message_sentiment', 'lead_score'],
+    )
     assert.equal(fake.breaches, [])
   } finally {
     await fake.close()

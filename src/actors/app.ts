@@ -21,6 +21,7 @@ import { budgetResumeActor } from './budget-resume.ts'
 import { type Dispatcher, dispatcher } from './dispatcher.ts'
 import { type FeedHub, feedActor } from './feed.ts'
 import { type Gate, gate } from './gate.ts'
+import { gatedModel } from './gated-model.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
 import { type Intake, intake } from './intake.ts'
 import { leadScorer } from './lead-scorer.ts'
@@ -116,7 +117,8 @@ export function startApp(options: AppOptions): App {
 }
 
 function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, feed: FeedHub) {
-  const { store, jobs, scorer, log, outside = noOutside } = options
+  const { store, jobs, scorer, log, outside: given = noOutside } = options
+  const outside = { ...given, model: given.model && gatedModel(given.model, llmGate) }
   const postProcessors = Object.fromEntries(
     channels.map((channel) => [
       channel,

@@ -10,7 +10,7 @@ import {
   type ScoringResult,
   scoreValues,
 } from '../domain/scoring/score.ts'
-import { sanitise } from '../domain/scoring/transcript.ts'
+import { plainLine } from '../domain/text/plain-answer.ts'
 import {
   type OpenAiClient,
   type OpenAiClientOptions,
@@ -115,36 +115,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Far above what is kept: bounds the work below on an answer that runs away. */
-const REASONING_READ_MAX = 8 * REASONING_CHARACTERS_MAX
-
-/**
- * One paragraph of plain text of at most REASONING_CHARACTERS_MAX characters: no markup, no link
- * that a lead could have talked the model into, nothing invisible. Whoever shows it still escapes.
- */
+/** One paragraph of plain text of at most REASONING_CHARACTERS_MAX characters. */
 export function plainReasoning(text: string): string {
-  let plain = sanitise(text.slice(0, REASONING_READ_MAX))
-  // Until nothing changes: taking one mark out may complete another around it.
-  for (let before = ''; before !== plain; ) {
-    before = plain
-    plain = withoutMarkup(plain)
-  }
-  if (plain.length <= REASONING_CHARACTERS_MAX) return plain
-  const head = plain.slice(0, REASONING_CHARACTERS_MAX - 1).replace(/[\uD800-\uDBFF]$/, '')
-  return `${head.replace(/\s+\S{0,40}$/, '')}…`
-}
-
-/** Each rule shortens the text, or leaves a form that no rule matches: repeating it ends. */
-function withoutMarkup(text: string): string {
-  return text
-    .replace(/<[a-z/!?][^<>]*>/gi, ' ')
-    .replace(/<(?=[a-z/!?])/gi, '')
-    .replace(/!?\[([^\][]*)\]\([^()]*\)/g, '$1')
-    .replace(
-      /(?:[a-z][a-z0-9+.-]*:\/\/|\b(?:www\.|mailto:|javascript:|data:))\S+/gi,
-      'link removed',
-    )
-    .replace(/[*`~#|]+|(?<!\w)_+|_+(?!\w)/g, '')
-    .replace(/\s+/g, ' ')
-    .trim()
+  return plainLine(text, REASONING_CHARACTERS_MAX)
 }

@@ -10,6 +10,8 @@ export type AuditAction =
   | 'connection.update'
   | 'connection.rotate'
   | 'connection.delete'
+  | 'draft.approve'
+  | 'draft.dismiss'
   | 'lead.rescore'
   | 'lead.disqualify'
   | 'lead.requalify'

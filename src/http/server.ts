@@ -18,9 +18,11 @@ import { FEED_PROTOCOL } from '../domain/feed-protocol.ts'
 import type { Log } from '../log.ts'
 import { type AiUsageDeps, aiUsageRoutes } from './ai-usage.ts'
 import { type Authenticator, openGuard } from './auth.ts'
+import { type ClayDeps, clayRoutes } from './clay.ts'
 import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
 import { type DashboardDeps, dashboardRoutes } from './dashboard.ts'
 import { registerDocs } from './docs.ts'
+import { type DraftsDeps, draftsRoutes } from './drafts.ts'
 import { errorHandler, notFoundHandler } from './error-handler.ts'
 import { type FeedDeps, feedRoutes } from './feed.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
@@ -39,6 +41,8 @@ type ResourceDeps = WorkspacesDeps &
   LeadActionsDeps &
   TokensDeps &
   RejectedDeps &
+  DraftsDeps &
+  ClayDeps &
   AiUsageDeps &
   HealthDeps &
   DashboardDeps
@@ -117,6 +121,8 @@ async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<v
   await app.register(leadActionsRoutes, { deps: shared })
   await app.register(tokensRoutes, { deps: shared })
   await app.register(rejectedRoutes, { deps: shared })
+  await app.register(draftsRoutes, { deps: shared })
+  await app.register(clayRoutes, { deps: shared })
   await app.register(aiUsageRoutes, { deps: shared })
   await app.register(healthRoutes, { deps: shared })
   await app.register(webhookRoutes, { deps: deps.webhooks })

@@ -1,7 +1,9 @@
 /** Workspace settings: what the company sells, to whom, and how its leads are scored. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import type { Principal } from '../domain/access.ts'
 import { audit } from '../domain/audit.ts'
+import { isPublicUrl } from '../domain/public-address.ts'
 import {
   changeSettings,
   readSettings,
@@ -10,7 +12,7 @@ import {
   type WindowDefaults,
   WindowError,
 } from '../domain/settings.ts'
-import type { Store } from '../domain/sql.ts'
+import type { Store, Tx } from '../domain/sql.ts'
 import type { Guard } from './auth.ts'
 import { integer, optionalText, text, time } from './fields.ts'
 import { Problem, problemResponses } from './problem.ts'
@@ -31,7 +33,7 @@ const BUDGET_USD_MAX = 1_000_000_000
 
 const questionsTake = `takes a list of at most ${QUESTIONS_MAX} texts`
 const budgetTakes = `takes an amount of US dollars from 0 to ${BUDGET_USD_MAX}, or null for no limit`
-const urlTakes = 'takes an https URL or null'
+const urlTakes = 'takes the https URL of a public host, or null'
 
 const changeSchema = z
   .strictObject({
@@ -52,8 +54,9 @@ const changeSchema = z
       .nullable()
       .optional(),
     clayWebhookUrl: z
-      .url({ protocol: /^https$/, error: urlTakes })
+      .string(urlTakes)
       .max(2000, urlTakes)
+      .refine(isPublicUrl, urlTakes)
       .nullable()
       .optional(),
   })
@@ -122,6 +125,7 @@ export const settingsRoutes: FastifyPluginAsyncZod<{ deps: SettingsDeps }> = asy
       const settings = await store
         .transaction(async (tx) => {
           const change = request.body as SettingsChange
+          await onlyAdminMovesClay(tx, who, change)
           const changed = await changeSettings(tx, who.workspaceId, change, defaults)
           if (changed) {
             const detail = { fields }
@@ -135,6 +139,19 @@ export const settingsRoutes: FastifyPluginAsyncZod<{ deps: SettingsDeps }> = asy
       return shown(settings, defaults)
     },
   })
+}
+
+/** Leads' data goes there, and the service calls it: not for every member to choose. */
+async function onlyAdminMovesClay(
+  tx: Tx,
+  { workspaceId, role }: Principal,
+  { clayWebhookUrl }: SettingsChange,
+): Promise<void> {
+  if (clayWebhookUrl === undefined || role === 'admin') return
+  const before = await readSettings(tx, workspaceId)
+  // Forms send back what they were shown.
+  if (!before || before.clayWebhookUrl === clayWebhookUrl) return
+  throw new Problem('forbidden', { detail: 'clayWebhookUrl is changed by an admin' })
 }
 
 function shown(settings: Settings | null, defaults: WindowDefaults) {

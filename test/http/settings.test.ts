@@ -14,6 +14,8 @@ settings.after(() => api.close())
 
 const read = async () => (await api.call('GET', '/api/v1/settings', { token: tokens.viewer })).body
 const put = (body: unknown) => api.call('PUT', '/api/v1/settings', { token: tokens.member, body })
+const putAsAdmin = (body: unknown) =>
+  api.call('PUT', '/api/v1/settings', { token: tokens.admin, body })
 const errorsOf = async (body: unknown) => {
   const answer = await put(body)
   assert.is(answer.status, 400, answer.text)
@@ -52,11 +54,25 @@ settings('a change leaves what it does not name', async () => {
 })
 
 settings('null and empty text take a value back', async () => {
-  await put({ companyName: 'Acme', clayWebhookUrl: 'https://api.clay.com/v3/x', quietMs: 0 })
-  const { body } = await put({ companyName: '  ', clayWebhookUrl: null, quietMs: null })
+  await putAsAdmin({ companyName: 'Acme', clayWebhookUrl: 'https://api.clay.com/v3/x', quietMs: 0 })
+  const { body } = await putAsAdmin({ companyName: '  ', clayWebhookUrl: null, quietMs: null })
   assert.is(body.companyName, null)
   assert.is(body.clayWebhookUrl, null)
   assert.is(body.effective.quietMs, 3000)
+})
+
+settings('only an admin chooses where the data of leads is sent', async () => {
+  const clayWebhookUrl = 'https://api.clay.com/v3/y'
+  const refused = await put({ clayWebhookUrl })
+  assert.is(refused.status, 403)
+  await putAsAdmin({ clayWebhookUrl })
+  // A form of a member sends back what it was shown.
+  const same = await put({ companyName: 'Acme', clayWebhookUrl })
+  assert.is(same.status, 200)
+  for (const inner of ['https://127.0.0.1/', 'https://metadata.google.internal/', 'https://x/']) {
+    const answer = await putAsAdmin({ clayWebhookUrl: inner })
+    assert.is(answer.status, 400, inner)
+  }
 })
 
 settings('NUL bytes and broken characters do not reach the database', async () => {

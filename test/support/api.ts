@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance, InjectOptions, RouteOptions } from 'fastify'
 import type { Database } from '../../src/database.ts'
+import { callbackTokens as makeCallbackTokens } from '../../src/domain/enrichment/callback-token.ts'
 import type { LeadRef } from '../../src/domain/leads/read-lead.ts'
 import { hashToken } from '../../src/domain/tokens.ts'
 import { createWorkspace, type MadeWorkspace } from '../../src/domain/workspaces.ts'
@@ -16,6 +17,10 @@ export const ADMIN_TOKEN = 'test-admin-token-of-the-instance'
 export const CRON_SECRET = 'test-cron-secret-of-the-instance'
 export const PUBLIC_URL = 'https://scores.example.com'
 export const sealing = openSealing(Buffer.alloc(32, 7))
+export const callbackTokens = makeCallbackTokens({
+  secretsKey: Buffer.alloc(32, 7),
+  now: () => new Date(),
+})
 
 /** What the server asked its ports for, in order. */
 export interface PortCalls {
@@ -82,6 +87,7 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     window: { quietMs: 3000, maxWaitMs: 15_000 },
     webDist: join(import.meta.dirname, 'no-such-directory'),
     scoreSoon: async (leads) => void calls.scored.push(...leads),
+    callbackTokens,
     forgetConnection: (hashes) => void calls.forgottenConnections.push(...hashes),
     forgetToken: (actor) => void calls.forgottenTokens.push(actor),
     forgetJobs: async (_tx, lead) => void calls.forgottenJobs.push(lead),

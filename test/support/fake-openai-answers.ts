@@ -39,7 +39,7 @@ export const reply = {
     (): FakeAnswer =>
     ({ call, response }) => {
       sendReply(call, response, {
-        output: [message(outputText(JSON.stringify(predictedScores(call.transcript))))],
+        output: [message(outputText(JSON.stringify(predictedAnswer(call))))],
       })
     },
   scores: (fitScore: number, intentScore: number, overallScore: number, reasoning = 'Because.') =>
@@ -129,6 +129,14 @@ export const fault = {
       sendReply(call, response, { status: 'failed', error: { code, message: 'x' }, output: [] }),
   wrongSchema: () => reply.text('{"score":4}'),
   notJsonText: () => reply.text('I would say four out of four.'),
+}
+
+/** By the name of the schema that the question asks for. */
+function predictedAnswer(call: FakeCall): unknown {
+  const { name } = call.request.text?.format ?? {}
+  if (name === 'message_sentiment') return { sentiment: 'Interested' }
+  if (name === 'reply_draft') return { reply: 'Thank you. When would suit you?' }
+  return predictedScores(call.transcript)
 }
 
 /**

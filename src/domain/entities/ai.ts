@@ -1,6 +1,7 @@
 /** What LLM calls leave behind: the accounting row of every call, and drafts for people. */
 import { defineEntity, p } from '@mikro-orm/core'
 import { channels } from '../channels/inbound-event.ts'
+import { draftStatuses } from '../drafts/drafts.ts'
 import { interactionOutcomes } from '../scoring/score.ts'
 import { Lead } from './lead.ts'
 import { Message } from './message.ts'
@@ -42,7 +43,10 @@ aiInteractionSchema.setClass(AiInteraction)
 const aiDraftSchema = defineEntity({
   name: 'AiDraft',
   tableName: 'ai_draft',
-  indexes: [{ name: 'ai_draft_by_status', properties: ['workspace', 'status', 'createdAt'] }],
+  indexes: [
+    { name: 'ai_draft_by_status', properties: ['workspace', 'status', 'createdAt'] },
+    { name: 'ai_draft_of_lead', properties: ['lead'] },
+  ],
   uniques: [{ name: 'ai_draft_of_message', properties: ['message'] }],
   properties: {
     id: p.uuid().primary(),
@@ -52,10 +56,8 @@ const aiDraftSchema = defineEntity({
     channel: p.enum(channels).length(20),
     body: p.text(),
     model: p.text(),
-    status: p
-      .enum(['pending', 'approved', 'dismissed'] as const)
-      .length(10)
-      .default('pending'),
+    promptVersion: p.text(),
+    status: p.enum(draftStatuses).length(10).default('pending'),
     createdAt: p.datetime().defaultRaw('now()'),
     decidedAt: p.datetime().nullable(),
     decidedBy: p.text().nullable(),

@@ -70,6 +70,8 @@ const leadSchema = defineEntity({
     lastOutboundAt: p.datetime().nullable(),
     /** Newer of the two above, else creation: the order of the lead list. */
     lastActivityAt: p.datetime().defaultRaw('now()'),
+    /** When enrichment was last asked for; a question costs credits. */
+    enrichmentAskedAt: p.datetime().nullable(),
     createdAt: p.datetime().defaultRaw('now()'),
     updatedAt: p.datetime().defaultRaw('now()'),
   },

@@ -66,6 +66,8 @@ export type ModelAnswer<Value> =
   | {
       outcome: Exclude<InteractionOutcome, 'ok'>
       reason: string
+      /** The provider asked to wait this long. */
+      retryAfterMs?: number | null
       interactions: Interaction[]
     }
 

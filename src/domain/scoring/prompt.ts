@@ -4,15 +4,11 @@
  * prefix; what other people wrote stands last, as JSON between markers that are new in every call.
  */
 import { createHash } from 'node:crypto'
+import { enclose, encodeDocument } from '../text/envelope.ts'
 import type { LeadProfile, ScoringContext, ScoringRequest, TranscriptEntry } from './score.ts'
 import { labelOf, sanitise, truncate } from './transcript.ts'
 
 export const promptVersion = 'lead_scoring.score.v1'
-
-/** 128 random bits as hexadecimal digits, or more: nobody can write it into a message beforehand. */
-export const MARKER_PATTERN = /^[0-9a-f]{32,64}$/
-/** Stands where text held the marker. Not hexadecimal, so a removal cannot create a new one. */
-const MARKER_REMOVED = '□'
 
 /** Bounds in characters: what an honest form entry needs, with room. */
 const NAME_MAX = 200
@@ -82,16 +78,19 @@ links, no markup, no quotations longer than ten words.`
 
 /** `request.transcript` must have gone through `boundTranscript`; `marker` is new for each call. */
 export function buildPrompt(request: ScoringRequest, marker: string): Prompt {
-  if (!MARKER_PATTERN.test(marker)) throw new RangeError('marker must be 32 to 64 hex digits')
-  const enclose = (name: string, document: unknown) =>
-    `BEGIN ${name} ${marker}\n${encode(document, marker)}\nEND ${name} ${marker}`
   return {
     instructions,
     input: [
       { role: 'developer', content: workspaceText(request.context, marker) },
       { role: 'developer', content: `The marker of this call is ${marker}` },
-      { role: 'user', content: enclose('lead', leadDocument(request.leadId, request.lead)) },
-      { role: 'user', content: enclose('transcript', request.transcript.map(entryDocument)) },
+      {
+        role: 'user',
+        content: enclose('lead', leadDocument(request.leadId, request.lead), marker),
+      },
+      {
+        role: 'user',
+        content: enclose('transcript', request.transcript.map(entryDocument), marker),
+      },
     ],
   }
 }
@@ -101,12 +100,8 @@ export function leadReference(leadId: string): string {
   return createHash('sha256').update(leadId).digest('hex').slice(0, 12)
 }
 
-/** JSON on one line: no text inside can end the line, and none can contain the marker. */
-function encode(document: unknown, marker: string): string {
-  return JSON.stringify(document).replaceAll(marker, MARKER_REMOVED)
-}
-
-function workspaceText(context: ScoringContext, marker: string): string {
+/** Our own side's words; the drafts are written from the same. */
+export function workspaceText(context: ScoringContext, marker: string): string {
   const document = {
     company: bounded(context.companyName, NAME_MAX),
     service: bounded(context.serviceDescription, DESCRIPTION_MAX),
@@ -116,7 +111,7 @@ function workspaceText(context: ScoringContext, marker: string): string {
       .map((question) => bounded(question, QUESTION_MAX))
       .filter((question) => question !== null),
   }
-  return `Our company, null where it has not said so:\n${encode(document, marker)}`
+  return `Our company, null where it has not said so:\n${encodeDocument(document, marker)}`
 }
 
 function leadDocument(leadId: string, lead: LeadProfile) {
@@ -131,7 +126,7 @@ function leadDocument(leadId: string, lead: LeadProfile) {
 }
 
 /** One object per message: no message can pass a part of itself off as another message. */
-function entryDocument(entry: TranscriptEntry) {
+export function entryDocument(entry: TranscriptEntry) {
   const text = sanitise(entry.body)
   const message = labelOf(entry)
   const subject = entry.subject === null ? '' : sanitise(entry.subject)
