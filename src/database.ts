@@ -18,6 +18,7 @@ import { Client, TypeOverrides } from 'pg'
 import array from 'postgres-array'
 import { lockDataDir } from './data-dir.ts'
 import { pooledDialect } from './database-pool.ts'
+import { preparedSql } from './database-prepared.ts'
 import { entities } from './domain/entities/index.ts'
 import { codeOf, type Sql, type Store, type TransactionOptions, type Tx } from './domain/sql.ts'
 import type { Log } from './log.ts'
@@ -28,6 +29,11 @@ export interface Database extends Store {
   /** What pg-boss needs to use the same database. */
   jobsBackend: { pglite: PGlite } | { connectionString: string }
   orm: MikroORM
+  /**
+   * For the ingest alone. On PostgreSQL it has connections of its own, so that no slow page or job
+   * takes them, and keeps its statements prepared; give it a bounded number of different texts.
+   */
+  ingest: Sql
   close(): Promise<void>
 }
 
@@ -69,24 +75,28 @@ export function ormOptions() {
   }
 }
 
+/** Every wait on the server is bounded: all of these are off by default. */
+const waits = {
+  connectionTimeoutMillis: 2000,
+  statement_timeout: 15_000,
+  // A machine or network that went silent sends no timeout of its own; longer than the server's.
+  query_timeout: 20_000,
+  lock_timeout: 5000,
+  idle_in_transaction_session_timeout: 20_000,
+  keepAlive: true,
+}
+
 async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions) {
   await checkServer(url)
   const orm = await MikroORM.init({
     ...ormOptions(),
     driver: PostgreSqlDriver,
     clientUrl: url,
-    // Every wait on the server is bounded: all of these are off by default.
     driverOptions: pooledDialect({
+      ...waits,
       connectionString: url,
       max: poolMax,
       types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
-      connectionTimeoutMillis: 2000,
-      statement_timeout: 15_000,
-      // A machine or network that went silent sends no timeout of its own; longer than the server's.
-      query_timeout: 20_000,
-      lock_timeout: 5000,
-      idle_in_transaction_session_timeout: 20_000,
-      keepAlive: true,
       application_name: 'leadpulse',
       onBroken: (error) => log.warn({ component: 'database', code: codeOf(error) }, error.message),
     }),
@@ -94,10 +104,15 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
     colors: false,
   })
   await migrateAlone(url, orm)
+  const ingest = preparedSql({ ...waits, connectionString: url }, log)
   return databaseOn(orm, {
     kind: 'postgres',
     jobsBackend: { connectionString: url },
-    close: () => orm.close(true),
+    ingest: ingest.sql,
+    close: async () => {
+      await ingest.close()
+      await orm.close(true)
+    },
   })
 }
 
@@ -135,15 +150,17 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
 
 function databaseOn(
   orm: MikroORM,
-  rest: Pick<Database, 'kind' | 'jobsBackend' | 'close'>,
+  rest: Pick<Database, 'kind' | 'jobsBackend' | 'close'> & { ingest?: Sql },
 ): Database {
   const connection = () => orm.em.getDriver().getConnection() as unknown as AbstractSqlConnection
   const client = () => connection().getClient() as Kysely<unknown>
   let closing: Promise<void> | undefined
+  const { query } = sqlOn(client)
   return {
+    ingest: { query },
     ...rest,
     orm,
-    query: sqlOn(client).query,
+    query,
     fork: () => orm.em.fork() as unknown as Tx['em'],
     transaction: (work, options) => inTransaction(orm, work, options),
     close: () => {

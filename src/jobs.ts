@@ -56,7 +56,7 @@ export interface Jobs {
   start(): Promise<void>
   stop(): Promise<void>
   /** One job per message; its id is the message's, so a second insert changes nothing. */
-  insertPostProcess(tx: Tx, jobs: (PostProcessData & { channel: Channel })[]): Promise<void>
+  insertPostProcess(sql: Sql, jobs: (PostProcessData & { channel: Channel })[]): Promise<void>
   /** At most one job per lead waits; a further send while one waits changes nothing. */
   sendScoring(sql: Sql, jobs: ScoringData[], priority?: number): Promise<void>
   fetch<Data extends ScoringData>(queue: QueueName, batchSize: number): Promise<ClaimedJob<Data>[]>
@@ -115,14 +115,14 @@ export function openJobs(database: Database, log: Log): Jobs {
       await createQueues(boss, database)
     },
     stop: () => boss.stop({ graceful: false, close: true }),
-    async insertPostProcess(tx, jobs) {
+    async insertPostProcess(sql, jobs) {
       const byQueue = Map.groupBy(jobs, ({ channel }) => postProcessQueueOf(channel))
       for (const [queue, group] of byQueue) {
         const rows: JobInsert[] = group.map(({ channel: _, ...data }) => ({
           id: data.messageId,
           data,
         }))
-        await boss.insert(queue, rows, { db: handleOf(tx) })
+        await boss.insert(queue, rows, { db: handleOf(sql) })
       }
     },
     async sendScoring(sql, jobs, priority = scoringPriority.live) {

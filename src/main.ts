@@ -60,6 +60,7 @@ async function main(): Promise<void> {
   const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
   const app = startApp({
     store: database,
+    ingest: database.ingest,
     jobs,
     scorer,
     budget,

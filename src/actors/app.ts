@@ -8,7 +8,7 @@ import { type Channel, channels } from '../domain/channels/inbound-event.ts'
 import { noOutside, type Outside } from '../domain/post-process/outside.ts'
 import type { Scorer } from '../domain/scoring/score.ts'
 import type { WindowDefaults } from '../domain/scoring/scoring-input.ts'
-import { codeOf, type Store } from '../domain/sql.ts'
+import { codeOf, type Sql, type Store } from '../domain/sql.ts'
 import {
   type Jobs,
   postProcessQueueOf,
@@ -33,6 +33,8 @@ import { type ActorMeters, type ActorSystem, actorSystem } from './supervisor.ts
 
 export interface AppOptions {
   store: Store
+  /** The ingest's own way to the database. */
+  ingest: Sql
   jobs: Jobs
   scorer: Scorer
   /** Whom post-processing may ask; absent: nobody. */
@@ -86,8 +88,8 @@ export function startApp(options: AppOptions): App {
       channel,
       channelIngest(channel, {
         system,
-        store,
-        enqueue: (tx, messages) => jobs.insertPostProcess(tx, messages),
+        store: options.ingest,
+        enqueue: (sql, messages) => jobs.insertPostProcess(sql, messages),
         onCommitted: (name) => worker?.dispatcher.wake(postProcessQueueOf(name)),
         onError: (name, error) => warn(log, `ingest ${name}`)(error),
       }),

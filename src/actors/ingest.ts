@@ -6,14 +6,12 @@
  * database refuses fails alone, because a failed group is split; a crash settles what was open as
  * `unavailable`, and the sender's retry meets the dedupe key.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Channel } from '../domain/channels/inbound-event.ts'
+import { LostRaceError } from '../domain/ingest/lost-race.ts'
 import type { Offered, Stored } from '../domain/ingest/offered.ts'
-import {
-  type EnqueuePostProcess,
-  LeadVanishedError,
-  storeGroup,
-} from '../domain/ingest/store-group.ts'
-import { codeOf, type Store } from '../domain/sql.ts'
+import { type EnqueuePostProcess, storeGroup } from '../domain/ingest/store-group.ts'
+import { codeOf, type Sql } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
 import { type ActorMeters, type ActorSystem, defaultRestart } from './supervisor.ts'
 
@@ -35,7 +33,7 @@ export interface ChannelIngest {
 
 export interface IngestOptions {
   system: ActorSystem
-  store: Store
+  store: Sql
   enqueue: EnqueuePostProcess
   /** After a commit that wrote jobs for this channel. */
   onCommitted(channel: Channel): void
@@ -55,10 +53,13 @@ type Message =
 /** One statement's worth of rows: larger groups gain nothing and hold their locks longer. */
 const GROUP_ROWS_MAX = 500
 /** Two commits in flight hide each other's round trips; a third only waits for the same locks. */
-const COMMITS_MAX = 2
+const COMMITS_MAX = 1
 /** About a second of a good machine's throughput: more would be answered after its sender gave up. */
 const OPEN_OFFERS_MAX = 4000
-const VANISHED_ATTEMPTS_MAX = 3
+/** Groups that lose as often met a hot lead; their senders come again. */
+const RACES_MAX = 8
+/** Two groups that met are not to meet again; a commit takes about as long. */
+const RACE_DELAY_MS = 3
 /**
  * A database that hangs must not hold senders until they give up: they are sent away. Should the
  * commit come through after all, their retry is a duplicate.
@@ -192,14 +193,15 @@ async function commit(group: Offer[], { store, enqueue }: IngestOptions): Promis
   const offered = group.flatMap((offer) => offer.offered)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await store.transaction((tx) => storeGroup(tx, offered, enqueue))
+      return await storeGroup(store, offered, enqueue)
     } catch (error) {
-      if (!(error instanceof LeadVanishedError) || attempt >= VANISHED_ATTEMPTS_MAX) throw error
+      if (!(error instanceof LostRaceError) || attempt >= RACES_MAX) throw error
+      await delay(Math.random() * RACE_DELAY_MS * attempt)
     }
   }
 }
 
 /** Classes 22 (data exception), 23 (constraint), 54 (limit): the rows are at fault, not the server. */
 function isRefusal(error: unknown): boolean {
-  return /^(22|23|54)/.test(codeOf(error) ?? '')
+  return !(error instanceof LostRaceError) && /^(22|23|54)/.test(codeOf(error) ?? '')
 }

@@ -28,6 +28,9 @@ export function normalizeEmail(raw: string | null | undefined): string | null {
   return value.length <= VALUE_CHARACTERS_MAX && EMAIL.test(value) ? value : null
 }
 
+/** Country code 1 with its ten digits: possible whatever they are. */
+const NORTH_AMERICAN = /^\+1[2-9]\d{9}$/
+
 /** E.164, e.g. `+12125550187`. Numbers without a country prefix are read as of `country`. */
 export function normalizePhone(
   raw: string | null | undefined,
@@ -35,6 +38,8 @@ export function normalizePhone(
 ): string | null {
   if (!raw) return null
   const digits = raw.replace(/^whatsapp:/i, '').trim()
+  // Most numbers come normalised already, and the full parsing is the dearest part of a webhook.
+  if (NORTH_AMERICAN.test(digits)) return digits
   const parsed = parsePhoneNumberFromString(digits, country)
   // isPossible, not isValid: fictional and freshly assigned ranges must not lose a lead.
   return parsed?.isPossible() ? parsed.number : null

@@ -2,7 +2,6 @@
  * From a webhook token to its connection. Kept in memory for a few seconds, so that a burst costs
  * one look-up; a rotation or deletion in another process is seen when the entry has run out.
  */
-import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { KnownConnection } from '../actors/intake.ts'
 import {
@@ -13,10 +12,11 @@ import {
 } from '../domain/channels/inbound-event.ts'
 import { providerFor } from '../domain/channels/registry.ts'
 import type { Sql } from '../domain/sql.ts'
+import { hashToken } from '../domain/tokens.ts'
 
 export interface ConnectionDirectory {
-  /** Null: no enabled connection of this channel has the token. */
-  find(channel: string, token: string): Promise<KnownConnection | null>
+  /** Null: no enabled connection of this channel has the token. At once when it is remembered. */
+  find(channel: string, token: string): KnownConnection | null | Promise<KnownConnection | null>
   /** Drops what is remembered, after a rotation or deletion in this process. */
   forget(): void
 }
@@ -64,20 +64,22 @@ export function connectionDirectory(
     return provider.signatureSchema.parse(unseal(sealedSignature, id))
   }
 
+  async function findNew(channel: string, tokenHash: string): Promise<KnownConnection | null> {
+    const connection = await lookUp(tokenHash)
+    if (connection) known.set(tokenHash, connection)
+    else unknown.set(tokenHash, true)
+    return connection?.channel === channel ? connection : null
+  }
+
   return {
-    async find(channel, token) {
+    find(channel, token) {
       if (!channels.includes(channel as Channel) || token.length < 20 || token.length > 200) {
         return null
       }
-      const tokenHash = createHash('sha256').update(token).digest('hex')
-      if (unknown.has(tokenHash)) return null
-      const connection = known.get(tokenHash) ?? (await lookUp(tokenHash))
-      if (!connection) {
-        unknown.set(tokenHash, true)
-        return null
-      }
-      known.set(tokenHash, connection)
-      return connection.channel === channel ? connection : null
+      const tokenHash = hashToken(token)
+      const connection = known.get(tokenHash)
+      if (connection) return connection.channel === channel ? connection : null
+      return unknown.has(tokenHash) ? null : findNew(channel, tokenHash)
     },
     forget() {
       known.clear()

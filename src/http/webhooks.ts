@@ -51,6 +51,8 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
     url: '/webhooks/:channel/:token',
     // The token is a secret: this route is not logged with its URL.
     logLevel: 'warn',
+    // Headers for browsers cost a sixth of an answer, and no browser sees this one.
+    helmet: false,
     schema: {
       tags: ['Webhooks'],
       security: [],
@@ -90,7 +92,8 @@ async function admit(
   const { channel, token } = request.params
   let connection: KnownConnection | null
   try {
-    connection = deps.isOpen() ? await inTime(deps.connections.find(channel, token)) : null
+    const found = deps.isOpen() ? deps.connections.find(channel, token) : null
+    connection = found instanceof Promise ? await inTime(found) : found
   } catch (error) {
     request.log.warn({ err: error }, 'connection look-up failed')
     return notStored(reply, channel === 'sms' ? 429 : 503)

@@ -68,6 +68,7 @@ const scored = (overallScore: 1 | 2 | 3 | 4 = 3): ScoringResult => ({
 function start(quietMs = 40): App {
   return startApp({
     store: database,
+    ingest: database.ingest,
     jobs,
     scorer,
     log: silentLog,

@@ -65,6 +65,7 @@ export async function openFrontDoor(overrides: Partial<AppOptions> = {}): Promis
   const { id: workspaceId } = await makeWorkspace(database)
   const app = startApp({
     store: database,
+    ingest: database.ingest,
     jobs,
     scorer: rulesScorer(),
     log: silentLog,

@@ -33,7 +33,8 @@ const UNPRIVILEGED_ID = 65_534
 /** After a crash the last child may hold the old shared memory for a moment. */
 const STARTS_MAX = 20
 
-export async function startPostgres(): Promise<TestServer> {
+/** `extra`: settings beyond those of tests, e.g. `shared_buffers=1GB`; later ones win. */
+export async function startPostgres(extra: readonly string[] = []): Promise<TestServer> {
   const home = mkdtempSync(join(tmpdir(), 'leadpulse-postgres-'))
   const data = join(home, 'data')
   const isRoot = process.getuid?.() === 0
@@ -52,7 +53,12 @@ export async function startPostgres(): Promise<TestServer> {
   })
   const port = await freePort()
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
-  const settings = ['max_connections=200', 'shared_buffers=256MB', 'unix_socket_directories=']
+  const settings = [
+    'max_connections=200',
+    'shared_buffers=256MB',
+    'unix_socket_directories=',
+    ...extra,
+  ]
   const options = ['-D', data, '-p', String(port), ...settings.flatMap((each) => ['-c', each])]
   const launch = () =>
     spawn(join(native, 'bin/postgres'), options, {

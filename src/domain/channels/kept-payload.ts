@@ -28,7 +28,8 @@ export function keptPayload(payload: unknown, dropped: readonly string[] = []): 
       return entries.filter(spend).map((entry) => kept(entry, depth + 1))
     }
     const copy: Record<string, unknown> = {}
-    for (const [rawName, member] of Object.entries(value)) {
+    for (const rawName in value) {
+      const member = (value as Record<string, unknown>)[rawName]
       // Values are cleaned while decoding, names are not; jsonb refuses U+0000 in both.
       const name = storableText(rawName)
       if (names.has(name) || name === '__proto__') continue

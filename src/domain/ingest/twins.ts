@@ -3,7 +3,7 @@
  * webhook and its workflow webhook). Recognised by lead, channel, text and time; a message takes one
  * twin only, so that a person's second "yes" a minute later is a message of its own.
  */
-import type { Tx } from '../sql.ts'
+import type { Sql } from '../sql.ts'
 import type { Offered } from './offered.ts'
 
 /** The routes' clocks and the wait of a workflow lie between the two. */
@@ -14,8 +14,10 @@ export interface Twins {
   take(index: number): string | null
   /** An event of this group that is about to be stored, and may have its twin further on. */
   add(index: number, messageId: string): void
-  /** Messages that have their twin, for `markTwins`. */
+  /** Messages, stored or about to be, that have their twin now. */
   taken(): string[]
+  /** Leads of events that may have a twin: one that is stored meanwhile must not be missed. */
+  watched(): Set<string>
 }
 
 interface Candidate {
@@ -29,13 +31,13 @@ interface Candidate {
 
 /** Reads nothing unless an event of the group came by a route that can have a twin. */
 export async function findTwins(
-  tx: Tx,
+  sql: Sql,
   offered: Offered[],
   leadIds: (string | null)[],
 ): Promise<Twins> {
   const wanted = offered.map((each, index) => wantedOf(each, leadIds[index] ?? null))
   const some = wanted.filter((each) => each !== null)
-  const candidates = some.length > 0 ? await storedTwins(tx, some) : []
+  const candidates = some.length > 0 ? await storedTwins(sql, some) : []
   const taken: string[] = []
   return {
     take(index) {
@@ -52,16 +54,8 @@ export async function findTwins(
       if (mine) candidates.push({ ...mine, messageId })
     },
     taken: () => taken,
+    watched: () => new Set(some.map(({ leadId }) => leadId)),
   }
-}
-
-/** Call it after the group's own messages are inserted: a twin may be one of them. */
-export async function markTwins(tx: Tx, messageIds: string[]): Promise<void> {
-  if (messageIds.length === 0) return
-  await tx.query(
-    `update message set signals = signals || '{"twinTaken": true}' where id = any($1::uuid[])`,
-    [messageIds],
-  )
 }
 
 type Wanted = Omit<Candidate, 'messageId'>
@@ -86,8 +80,8 @@ function isTwin(mine: Wanted, other: Candidate): boolean {
 }
 
 /** Recent messages of these leads that came by a route and have no twin yet; `isTwin` decides. */
-async function storedTwins(tx: Tx, wanted: Wanted[]): Promise<Candidate[]> {
-  const rows = await tx.query<Candidate & { body: string; at: string }>(
+async function storedTwins(sql: Sql, wanted: Wanted[]): Promise<Candidate[]> {
+  const rows = await sql.query<Candidate & { body: string; at: string }>(
     `select message.id as "messageId", message.lead_id as "leadId", message.channel,
        message.signals ->> 'route' as route, message.body, message.sent_at as at
      from message

@@ -1,0 +1,155 @@
+/**
+ * One round of load. Closed loop: each connection sends its next request when the last is answered.
+ * Open loop: requests are due at fixed times and their latency counts from then, whether or not a
+ * connection was free, so a server that gets slow is not spared (no coordinated omission).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FormatName } from '../../src/simulate/payloads/format.ts'
+import type { WebhookRequest } from './requests.ts'
+import { type Answer, openSender, type Sender } from './sender.ts'
+
+export interface Round {
+  port: number
+  /** Path of the webhook URL per format. */
+  paths: Record<FormatName, string>
+  connections: number
+  /** What is answered before this is not counted. */
+  warmUpMs: number
+  measuredMs: number
+  /** Requests per second; null: closed loop. */
+  rate: number | null
+  /** First request to send: no database is sent one twice. */
+  from: number
+}
+
+export interface RoundResult {
+  /** Answered 200 per second of the measured time. */
+  rps: number
+  p50Ms: number
+  p99Ms: number
+  maxMs: number
+  /** Answers by status, of the whole round. */
+  statuses: Record<string, number>
+  /** Answers other than 200: the slowest, and those without a Retry-After. */
+  refusedMaxMs: number
+  refusedBare: number
+  /** First request not sent. */
+  next: number
+}
+
+/** Granularity of the open loop's clock. */
+const TICK_MS = 1
+const ANSWERS_LIMIT_MS = 30_000
+
+export async function runRound(round: Round, all: WebhookRequest[]): Promise<RoundResult> {
+  const heads = headsOf(round.paths, all)
+  const tally = openTally()
+  const free: Sender[] = []
+  /** Due times of requests that no connection was free for, oldest first. */
+  const overdue: number[] = []
+  const finished = Promise.withResolvers<void>()
+  let next = round.from
+  let open = 0
+  const begun = performance.now()
+  const measureFrom = begun + round.warmUpMs
+  const until = measureFrom + round.measuredMs
+  const closed = round.rate === null
+
+  function send(sender: Sender, dueAt: number): void {
+    const request = all[next % all.length] as WebhookRequest
+    next += 1
+    open += 1
+    sender.send(`${heads.get(request.format)}${request.bodyBytes}\r\n\r\n${request.body}`, dueAt)
+  }
+
+  function onAnswer(sender: Sender, answer: Answer): void {
+    open -= 1
+    tally.add(answer, answer.at >= measureFrom && answer.at <= until)
+    const due = closed && answer.at < until ? answer.at : overdue.shift()
+    if (due !== undefined) {
+      send(sender, due)
+      return
+    }
+    free.push(sender)
+    if (open === 0 && answer.at >= until) finished.resolve()
+  }
+
+  const senders = await Promise.all(
+    Array.from({ length: round.connections }, () =>
+      openSender(round.port, onAnswer, (error) => finished.reject(error)),
+    ),
+  )
+  const late = setTimeout(
+    () => finished.reject(new Error(`${open} requests have no answer`)),
+    round.warmUpMs + round.measuredMs + ANSWERS_LIMIT_MS,
+  )
+  try {
+    if (closed) for (const sender of senders) send(sender, performance.now())
+    else {
+      free.push(...senders)
+      const stepMs = 1000 / (round.rate ?? 1)
+      for (let dueAt = begun; dueAt < until; await sleep(TICK_MS)) {
+        for (; dueAt <= performance.now(); dueAt += stepMs) {
+          const sender = free.pop()
+          if (sender) send(sender, dueAt)
+          else overdue.push(dueAt)
+        }
+      }
+    }
+    if (open > 0) await finished.promise
+  } finally {
+    clearTimeout(late)
+    for (const sender of senders) sender.close()
+  }
+  return { ...tally.result(round.measuredMs / 1000), next }
+}
+
+/** Everything up to the value of Content-Length, per format. */
+function headsOf(
+  paths: Record<FormatName, string>,
+  all: WebhookRequest[],
+): Map<FormatName, string> {
+  const types = new Map(all.map(({ format, contentType }) => [format, contentType]))
+  return new Map(
+    [...types].map(([format, type]) => [
+      format,
+      [
+        `POST ${paths[format]} HTTP/1.1`,
+        'host: 127.0.0.1',
+        'user-agent: provider/1.0',
+        'accept: */*',
+        ...(type ? [`content-type: ${type}`] : []),
+        'content-length: ',
+      ].join('\r\n'),
+    ]),
+  )
+}
+
+function openTally() {
+  const latencies: number[] = []
+  const statuses: Record<string, number> = {}
+  let refusedMaxMs = 0
+  let refusedBare = 0
+  return {
+    add({ status, tookMs, retryAfter }: Answer, measured: boolean): void {
+      statuses[status] = (statuses[status] ?? 0) + 1
+      if (status !== 200) {
+        refusedMaxMs = Math.max(refusedMaxMs, tookMs)
+        if (!retryAfter) refusedBare += 1
+      } else if (measured) latencies.push(tookMs)
+    },
+    result(seconds: number): Omit<RoundResult, 'next'> {
+      latencies.sort((a, b) => a - b)
+      const quantile = (q: number) => latencies[Math.floor(latencies.length * q)] ?? 0
+      return {
+        rps: latencies.length / seconds,
+        p50Ms: quantile(0.5),
+        p99Ms: quantile(0.99),
+        maxMs: latencies.at(-1) ?? 0,
+        statuses,
+        refusedMaxMs,
+        refusedBare,
+      }
+    },
+  }
+}
