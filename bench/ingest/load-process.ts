@@ -8,7 +8,7 @@ import type { Round, RoundResult } from './round.ts'
 export interface LoadProcess {
   pid: number
   meanBytes: number
-  /** One body, for those who send it without HTTP. */
+  /** One JSON body of about the mean size, for those who store without HTTP. */
   sample: string
   send(contender: Contender, how: Omit<Round, 'port' | 'paths' | 'from'>): Promise<RoundResult>
   stop(): void

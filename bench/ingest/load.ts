@@ -19,5 +19,9 @@ process.once('message', ({ requests, leads }: LoadOptions) => {
     )
   })
   const bytes = all.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0)
-  process.send?.({ meanBytes: Math.round(bytes / all.length), sample: all[0]?.body })
+  const meanBytes = Math.round(bytes / all.length)
+  const sample = all
+    .filter(({ body }) => body.startsWith('{'))
+    .toSorted((a, b) => Math.abs(a.bodyBytes - meanBytes) - Math.abs(b.bodyBytes - meanBytes))[0]
+  process.send?.({ meanBytes, sample: sample?.body })
 })

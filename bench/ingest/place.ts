@@ -24,7 +24,6 @@ const SETTINGS = [
   'shared_buffers=1GB',
   'max_wal_size=8GB',
   'checkpoint_timeout=30min',
-  ...(process.env.BENCH_PGSS ? ['shared_preload_libraries=pg_stat_statements'] : []),
 ]
 
 export async function openPlace(): Promise<Place> {
