@@ -6,7 +6,7 @@ import { Pool, type PoolConfig } from 'pg'
 import { codeOf, type Sql } from './domain/sql.ts'
 import type { Log } from './log.ts'
 
-/** As many groups as are in flight at most, and one to spare for each that is being opened anew. */
+/** One group per channel is in flight; the rest replaces connections that broke. */
 const INGEST_CONNECTIONS_MAX = 8
 const INGEST_IDLE_MS = 300_000
 /** Per connection; a text beyond it is planned each time. The ingest has about a dozen. */

@@ -20,11 +20,7 @@ export interface BenchDatabase {
 }
 
 /** Checkpoints are left to the time between rounds, where they trouble nobody; no safety is off. */
-const SETTINGS = [
-  'shared_buffers=1GB',
-  'max_wal_size=8GB',
-  'checkpoint_timeout=30min',
-]
+const SETTINGS = ['shared_buffers=1GB', 'max_wal_size=8GB', 'checkpoint_timeout=30min']
 
 export async function openPlace(): Promise<Place> {
   const server = await startPostgres(SETTINGS)

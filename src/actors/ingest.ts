@@ -52,7 +52,10 @@ type Message =
 
 /** One statement's worth of rows: larger groups gain nothing and hold their locks longer. */
 const GROUP_ROWS_MAX = 500
-/** Two commits in flight hide each other's round trips; a third only waits for the same locks. */
+/**
+ * Of one channel; five channels keep two processors busy. With two the groups are half as large, and
+ * a group's own cost, not its rows, is what the database is short of (bench/README.md).
+ */
 const COMMITS_MAX = 1
 /** About a second of a good machine's throughput: more would be answered after its sender gave up. */
 const OPEN_OFFERS_MAX = 4000

@@ -38,6 +38,7 @@ function startProcess(over: { jobs?: Jobs } = {}): Process {
   const waiting: ((result: ScoringResult) => void)[] = []
   const app = startApp({
     store: database,
+    ingest: database.ingest,
     jobs: over.jobs ?? jobs,
     scorer: {
       name: 'scripted',

@@ -56,6 +56,7 @@ export async function llmApp(
   })
   const app = startApp({
     store: database,
+    ingest: database.ingest,
     jobs,
     scorer: budgetedScorer({ model, rules: rulesScorer(), budget }),
     budget,
