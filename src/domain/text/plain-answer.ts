@@ -45,10 +45,8 @@ function strip(text: string): string {
     .replace(/<[a-z/!?][^<>]*>/gi, ' ')
     .replace(/<(?=[a-z/!?])/gi, '')
     .replace(/!?\[([^\][]*)\]\([^()]*\)/g, '$1')
-    .replace(
-      /(?:[a-z][a-z0-9+.-]*:\/\/|\b(?:www\.|mailto:|javascript:|data:))\S+/gi,
-      'link removed',
-    )
+    .replace(/\S{0,100}:\/\/\S*|\b(?:www\.|mailto:|javascript:|data:)\S+/gi, 'link removed')
+    .replace(/\]\(/g, '] (')
     .replace(/[*`~#|]+|(?<!\w)_+|_+(?!\w)/g, '')
     .replace(/[^\S\n]+/g, ' ')
     .trim()
