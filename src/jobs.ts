@@ -20,7 +20,7 @@ export const postProcessQueues = channels.map(postProcessQueueOf)
 export const queueNames: readonly QueueName[] = [...postProcessQueues, SCORING_QUEUE]
 
 /** Jobs that used up their attempts; kept for `POST /api/v1/jobs/redrive`. */
-const DEAD_LETTER_QUEUE = 'LEADPULSE_DEAD_LETTER'
+export const DEAD_LETTER_QUEUE = 'LEADPULSE_DEAD_LETTER'
 
 export interface PostProcessData {
   workspaceId: string
@@ -198,6 +198,22 @@ async function createQueues(boss: PgBoss, database: Database): Promise<void> {
     // Fills pg-boss's queue cache: a look-up inside a PGlite transaction would wait for ever.
     await boss.touch(name, [NIL_UUID], { db: handleOf(database) })
   }
+  await indexJobs(database)
+}
+
+/** For the lists that people read and for erasing a person, among 500,000 rows that are kept. */
+async function indexJobs(database: Database): Promise<void> {
+  await database.transaction(async (tx) => {
+    // Processes that start together would build the same index twice, and one of them fail.
+    await tx.query(`select pg_advisory_xact_lock(hashtext('leadpulse job indexes'))`)
+    await tx.query(`
+      create index if not exists leadpulse_job_of_workspace
+      on pgboss.job ((data ->> 'workspaceId'), name, state, created_on, id)
+    `)
+    await tx.query(`
+      create index if not exists leadpulse_job_of_lead on pgboss.job ((data ->> 'leadId'))
+    `)
+  })
 }
 
 const NIL_UUID = '00000000-0000-0000-0000-000000000000'

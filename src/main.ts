@@ -32,6 +32,7 @@ import { healthOf } from './http/health-report.ts'
 import { listen } from './http/listen.ts'
 import { replayer } from './http/replay.ts'
 import { buildServer } from './http/server.ts'
+import { jobBoard } from './job-board.ts'
 import { type Jobs, openJobs } from './jobs.ts'
 import { type Log, openLog } from './log.ts'
 import { openSealing, type Sealing } from './sealing.ts'
@@ -139,6 +140,7 @@ async function openServer(parts: Parts) {
     forgetConnection: connections.forget,
     forgetToken: app.feed.closeOf,
     forgetJobs: jobs.forgetLead,
+    jobBoard: jobBoard(database, jobs),
     replay: replayer({ store: database, intake: app.intake, publicUrl }),
     health: () => healthOf({ database, app, isOpen: () => door.open }),
     webhooks: { connections, intake: app.intake, isOpen: () => door.open, publicUrl, now },

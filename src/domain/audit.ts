@@ -19,6 +19,8 @@ export type AuditAction =
   | 'token.create'
   | 'token.revoke'
   | 'rejected.replay'
+  | 'job.retry'
+  | 'job.redrive'
 
 export interface AuditEntry {
   action: AuditAction

@@ -26,6 +26,7 @@ import { type DraftsDeps, draftsRoutes } from './drafts.ts'
 import { errorHandler, notFoundHandler } from './error-handler.ts'
 import { type FeedDeps, feedRoutes } from './feed.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
+import { type JobsDeps, jobsRoutes } from './jobs.ts'
 import { type LeadActionsDeps, leadActionsRoutes } from './lead-actions.ts'
 import { type LeadsDeps, leadsRoutes } from './leads.ts'
 import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
@@ -43,6 +44,7 @@ type ResourceDeps = WorkspacesDeps &
   RejectedDeps &
   DraftsDeps &
   ClayDeps &
+  JobsDeps &
   AiUsageDeps &
   HealthDeps &
   DashboardDeps
@@ -124,6 +126,7 @@ async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<v
   await app.register(draftsRoutes, { deps: shared })
   await app.register(clayRoutes, { deps: shared })
   await app.register(aiUsageRoutes, { deps: shared })
+  await app.register(jobsRoutes, { deps: shared })
   await app.register(healthRoutes, { deps: shared })
   await app.register(webhookRoutes, { deps: deps.webhooks })
   await app.register(feedRoutes, { deps: deps.feed })

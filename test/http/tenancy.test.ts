@@ -1,4 +1,5 @@
 import type { RouteOptions } from 'fastify'
+import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
 import { type Answer, type TestApi, testApi, testWorkspace } from '../support/api.ts'
 import { insertLead, insertMessage, insertRejected, insertScore } from '../support/lead-rows.ts'
@@ -22,9 +23,14 @@ const ownRoutes: Record<string, object | undefined> = {
   'GET /api/v1/rejected': undefined,
   'GET /api/v1/ai-usage': undefined,
   'GET /api/v1/status': undefined,
+  'GET /api/v1/jobs': undefined,
+  'GET /api/v1/jobs/stats': undefined,
+  'GET /api/v1/jobs/parked': undefined,
+  'POST /api/v1/jobs/redrive': undefined,
 }
 /** Routes about one thing: that of another workspace does not exist. The most harmful come last. */
-const thingRoutes: Record<string, 'lead' | 'connection' | 'token' | 'rejected'> = {
+type Thing = 'lead' | 'connection' | 'token' | 'rejected' | 'job'
+const thingRoutes: Record<string, Thing> = {
   'GET /api/v1/leads/:id': 'lead',
   'GET /api/v1/leads/:id/messages': 'lead',
   'GET /api/v1/leads/:id/scores': 'lead',
@@ -32,6 +38,7 @@ const thingRoutes: Record<string, 'lead' | 'connection' | 'token' | 'rejected'> 
   'POST /api/v1/leads/:id/disqualify': 'lead',
   'POST /api/v1/leads/:id/requalify': 'lead',
   'POST /api/v1/rejected/:id/replay': 'rejected',
+  'POST /api/v1/jobs/:id/retry': 'job',
   'POST /api/v1/connections/:id/rotate': 'connection',
   'PATCH /api/v1/connections/:id': 'connection',
   'DELETE /api/v1/leads/:id': 'lead',
@@ -43,7 +50,7 @@ const tenancy = suite('tenancy')
 let api: TestApi
 let mine: Awaited<ReturnType<typeof testWorkspace>>
 let theirs: Awaited<ReturnType<typeof testWorkspace>>
-let things: Record<'lead' | 'connection' | 'token' | 'rejected', string>
+let things: Record<Thing, string>
 
 tenancy.before(async () => {
   api = await testApi()
@@ -77,10 +84,29 @@ tenancy.before(async () => {
     token: made.body.id,
     connection: connected.body.id,
     rejected: await insertRejected(database, { workspaceId }),
+    job: await deadJob(workspaceId, leadId),
   }
 })
 tenancy.after(() => api.close())
 
+/** A dead letter and a parked lead. */
+async function deadJob(workspaceId: string, leadId: string): Promise<string> {
+  const { database, jobs } = api
+  const messageId = uuidv7()
+  const data = { workspaceId, leadId, messageId }
+  await database.transaction((tx) => jobs.insertPostProcess(tx, [{ ...data, channel: 'sms' }]))
+  const [job] = await jobs.fetch('SMS_INBOUND_POST_PROCESS', 1)
+  assert.ok(job)
+  await jobs.fail(job, 'CANARY', { terminal: true })
+  await database.query(
+    `update lead set parked_at = now(), scoring_error = 'CANARY' where id = $1::uuid`,
+    [leadId],
+  )
+  const [dead] = await database.query<{ id: string }>(
+    `select id from pgboss.job where name = 'LEADPULSE_DEAD_LETTER'`,
+  )
+  return String(dead?.id)
+}
 const namesOf = ({ method, url }: RouteOptions) => [method].flat().map((name) => `${name} ${url}`)
 /** What routes about one thing take. */
 const bodies: Record<string, object> = {
@@ -102,7 +128,12 @@ const snapshot = async () => {
       ]),
     ),
   )
-  return JSON.stringify(rows)
+  const jobs = await api.database.query(
+    `select name, id, state::text, start_after from pgboss.job
+     where data ->> 'workspaceId' = $1 order by name, id`,
+    [theirs.id],
+  )
+  return JSON.stringify([rows, jobs])
 }
 
 tenancy('every route is covered by this test or named as covered elsewhere', () => {

@@ -10,6 +10,8 @@ import { authenticator } from '../../src/http/auth.ts'
 import type { HealthReport } from '../../src/http/health.ts'
 import type { ReplayResult } from '../../src/http/rejected.ts'
 import { buildServer, type ServerDeps } from '../../src/http/server.ts'
+import { jobBoard } from '../../src/job-board.ts'
+import { type Jobs, openJobs } from '../../src/jobs.ts'
 import { openSealing } from '../../src/sealing.ts'
 import { silentLog, testDatabase } from './database.ts'
 
@@ -34,6 +36,7 @@ export interface PortCalls {
 export interface TestApi {
   app: FastifyInstance
   database: Database
+  jobs: Jobs
   routes: RouteOptions[]
   calls: PortCalls
   /** What the next calls of a port answer; set by tests. */
@@ -71,6 +74,8 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     health: async () => ({ ready: true, checks: { database: { ok: true } } }),
   }
   const routes: RouteOptions[] = []
+  const jobs = openJobs(database, silentLog)
+  await jobs.start()
   const auth = authenticator({
     store: database,
     adminTokenHash: hashToken(ADMIN_TOKEN),
@@ -90,6 +95,7 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     callbackTokens,
     forgetConnection: (hashes) => void calls.forgottenConnections.push(...hashes),
     forgetToken: (actor) => void calls.forgottenTokens.push(actor),
+    jobBoard: jobBoard(database, jobs),
     forgetJobs: async (_tx, lead) => void calls.forgottenJobs.push(lead),
     replay: async (what) => {
       calls.replayed.push(what)
@@ -107,12 +113,14 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
   return {
     app,
     database,
+    jobs,
     routes,
     calls,
     answers,
     call: (method, url, options) => call(app, method, url, options),
     async close() {
       await app.close()
+      await jobs.stop()
       await database.close()
     },
   }

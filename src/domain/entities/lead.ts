@@ -29,6 +29,11 @@ const leadSchema = defineEntity({
       expression:
         'create index "lead_provisional" on "lead" ("workspace_id", "id") where (provisional)',
     },
+    {
+      name: 'lead_parked',
+      expression:
+        'create index "lead_parked" on "lead" ("workspace_id", "parked_at", "id") where (parked_at is not null)',
+    },
   ],
   properties: {
     id: p.uuid().primary(),
