@@ -62,7 +62,10 @@ export interface Jobs {
   fetch<Data extends ScoringData>(queue: QueueName, batchSize: number): Promise<ClaimedJob<Data>[]>
   /** Throws StaleClaimError (roll back!) unless this claim still holds the job. */
   complete(sql: Sql, job: ClaimedJob): Promise<void>
-  /** Spends an attempt: retried with backoff, or dead-lettered after the last one. */
+  /**
+   * Spends an attempt: retried with backoff, or dead-lettered after the last one. A scoring job ends
+   * where another one of its lead waits for its retry already.
+   */
   fail(job: ClaimedJob, reason: string, options?: { terminal?: boolean }): Promise<void>
   /** Gives the job back as it was: no attempt is spent. */
   release(job: ClaimedJob, delayMs: number): Promise<void>
@@ -149,6 +152,7 @@ export function openJobs(database: Database, log: Log): Jobs {
     },
     async fail(job, reason, { terminal = false } = {}) {
       if (terminal) await database.query(lastAttemptSql, [job.queue, job.id])
+      else if (await coveredByRetry(database, job)) return
       await boss.fail(job.queue, [attemptOf(job)], { reason }, { db: handleOf(database) })
       const deaths = job.attemptsMax - RETRY_LIMIT
       if (deaths > 0) await database.query(shortenBackoffSql, [job.queue, job.id, deaths])
@@ -249,6 +253,28 @@ const giveBackSql = `
         and waiting.state = 'created'
     )
   returning held.id
+`
+
+/**
+ * At most one scoring job per lead is in `retry`. Where there is one already, pg-boss would
+ * dead-letter the next that fails, although the retry covers the lead.
+ */
+async function coveredByRetry(database: Database, job: ClaimedJob): Promise<boolean> {
+  if (job.queue !== SCORING_QUEUE) return false
+  const rows = await database.query(coveredSql, [job.queue, job.id, job.attempt])
+  return rows.length === 1
+}
+
+const coveredSql = `
+  update pgboss.job as failing set state = 'completed', completed_on = now()
+  where failing.name = $1 and failing.id = $2::uuid and failing.state = 'active'
+    and failing.retry_count = $3
+    and exists (
+      select 1 from pgboss.job as other
+      where other.name = failing.name and other.singleton_key = failing.singleton_key
+        and other.state = 'retry'
+    )
+  returning failing.id
 `
 
 async function giveBack(database: Database, boss: PgBoss, job: ClaimedJob, delayMs: number) {

@@ -234,6 +234,23 @@ test('an orphaned scoring job gives way to a retry that covers the lead already'
   )
 })
 
+test('a scoring job that fails beside a retry of its lead ends, and is not dead-lettered', async () => {
+  const one = lead()
+  await jobs.sendScoring(database, [one])
+  const first = await fetchOne<ScoringData>(SCORING_QUEUE)
+  await jobs.fail(first, 'comes back later')
+  await jobs.sendScoring(database, [one])
+  await jobs.fail(await fetchOne<ScoringData>(SCORING_QUEUE), 'failed too')
+  const rows = await database.query<{ id: string; state: string }>(
+    `select id, state::text as state from pgboss.job order by pgboss.job.state`,
+  )
+  assert.equal(
+    rows.map(({ state }) => state),
+    ['retry', 'completed'],
+  )
+  assert.is(rows[0]?.id, first.id)
+})
+
 test('erasing a lead removes every job that names it', async () => {
   const job = post()
   await insert(job)
