@@ -1,6 +1,7 @@
 /** What leads, messages and scores look like on the wire. */
 import { z } from 'zod'
 import { channels, providerNames } from '../domain/channels/inbound-event.ts'
+import { contactKinds, contactSources } from '../domain/contacts.ts'
 import { disqualifiers } from '../domain/entities/lead.ts'
 import { messageKinds } from '../domain/entities/message.ts'
 import { identityKinds } from '../domain/identity.ts'
@@ -63,6 +64,15 @@ export const leadDetailSchema = z
     scoringFailedAt: nullableTime,
     updatedAt: time,
     identities: z.array(z.strictObject({ kind: z.enum(identityKinds), value: z.string() })),
+    contacts: z
+      .array(
+        z.strictObject({
+          kind: z.enum(contactKinds),
+          value: z.string(),
+          foundIn: z.enum(contactSources),
+        }),
+      )
+      .meta({ description: 'Found in messages and by enrichment; may be a colleague’s' }),
     links: z
       .strictObject({ self: z.string(), messages: z.string(), scores: z.string() })
       .meta({ description: 'Paths of what belongs to the lead' }),

@@ -151,8 +151,9 @@ actions('an erased person is gone from every table, and what was billed stays', 
   })
   await insertScore(api.database, { ...ids, seq: 901, messageSeq: 1, overall: 2 })
   await api.database.query(
-    `insert into ai_draft (id, workspace_id, lead_id, message_id, channel, body, model)
-     values (gen_random_uuid(), $1::uuid, $2::uuid, $3::uuid, 'email', 'Dear', 'm')`,
+    `insert into ai_draft (id, workspace_id, lead_id, message_id, channel, body, model,
+       prompt_version)
+     values (gen_random_uuid(), $1::uuid, $2::uuid, $3::uuid, 'email', 'Dear', 'm', 'v')`,
     [workspace.id, leadId, messageId],
   )
   await api.database.query(

@@ -1,5 +1,6 @@
 /** One lead in detail, its messages and its score history. Null: unknown in this workspace. */
 import type { Channel, ProviderName } from '../channels/inbound-event.ts'
+import { contactsOf, type KnownContact } from '../contacts.ts'
 import type { Disqualifier } from '../disqualification.ts'
 import type { Identity } from '../identity.ts'
 import { exactTime, type Page, type PageRequest, pageOf, type TimeKey } from '../page.ts'
@@ -24,6 +25,8 @@ export interface LeadDetail extends LeadRow {
   scoringFailedAt: Date | null
   updatedAt: Date
   identities: Identity[]
+  /** Found in messages and by enrichment; may be a colleague's. */
+  contacts: KnownContact[]
 }
 
 export interface MessageRow {
@@ -89,6 +92,7 @@ export async function readLead(
     disqualifiedAt: toDateOrNull(record.disqualifiedAt),
     scoringFailedAt: toDateOrNull(record.scoringFailedAt),
     updatedAt: toDate(record.updatedAt),
+    contacts: await contactsOf(sql, leadId),
     identities,
   }
 }
