@@ -24,11 +24,12 @@ import { type Gate, gate } from './gate.ts'
 import { gatedModel } from './gated-model.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
 import { type Intake, intake } from './intake.ts'
-import { leadScorer } from './lead-scorer.ts'
+import { type LeadScorerOptions, leadScorer } from './lead-scorer.ts'
 import { modelWatchActor } from './model-watch.ts'
 import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
+import { scoringSteps } from './scoring-steps.ts'
 import { type ActorMeters, type ActorSystem, actorSystem } from './supervisor.ts'
 
 export interface AppOptions {
@@ -119,7 +120,7 @@ export function startApp(options: AppOptions): App {
 }
 
 function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, feed: FeedHub) {
-  const { store, jobs, scorer, log, outside: given = noOutside } = options
+  const { store, jobs, log, outside: given = noOutside } = options
   const outside = { ...given, model: given.model && gatedModel(given.model, llmGate) }
   const postProcessors = Object.fromEntries(
     channels.map((channel) => [
@@ -137,26 +138,18 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
       }),
     ]),
   ) as Record<Channel, PostProcessActor>
+  const scoring: LeadScorerOptions = {
+    ...options,
+    steps: scoringSteps({ ...options, onScored: (workspaceId) => feed.wake(workspaceId) }),
+    gate: llmGate,
+    onError: (failed, error) => warn(log, `score lead ${failed.data.leadId}`)(error),
+  }
   const dispatch: Dispatcher = dispatcher({
     system,
     jobs,
     scoringHeldMax: options.scoringHeldMax,
     startPostProcess: (channel, job) => void postProcessors[channel].tell({ type: 'job', job }),
-    startScoring: (job, onEnd) =>
-      leadScorer(
-        system,
-        job,
-        {
-          ...options,
-          store,
-          jobs,
-          scorer,
-          gate: llmGate,
-          onScored: (workspaceId) => feed.wake(workspaceId),
-          onError: (failed, error) => warn(log, `score lead ${failed.data.leadId}`)(error),
-        },
-        onEnd,
-      ),
+    startScoring: (job, onEnd) => leadScorer(system, job, scoring, onEnd),
     isSaturated() {
       const { waiting, limit } = llmGate.meters()
       return waiting >= limit

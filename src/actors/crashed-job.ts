@@ -21,6 +21,13 @@ export const CRASHES_MAX = 5
 /** A database that is away is nobody's crash: the job comes back after this, no attempt spent. */
 const AWAY_DELAY_MS = 2000
 
+/** A statement that timed out is the job's own doing. */
+const isAway = (error: unknown) => isDatabaseAway(error) && codeOf(error) !== '57014'
+
+/** Whether `failCrashed` gives the job up for this error. */
+export const crashParks = (job: ClaimedJob, error: unknown): boolean =>
+  !isAway(error) && attemptsSpent(job) >= CRASHES_MAX
+
 /** `what` was thrown at, e.g. `scoring`. Rejects when the database cannot be told. */
 export async function failCrashed(
   { store, jobs }: Options,
@@ -28,13 +35,11 @@ export async function failCrashed(
   what: string,
   error: unknown,
 ): Promise<void> {
-  // A statement that timed out is the job's own doing.
-  if (isDatabaseAway(error) && codeOf(error) !== '57014') return jobs.release(job, AWAY_DELAY_MS)
-  const terminal = attemptsSpent(job) >= CRASHES_MAX
+  if (isAway(error)) return jobs.release(job, AWAY_DELAY_MS)
   const name = error instanceof Error ? error.name : 'unknown error'
   // Only the name: a message may quote what the person wrote.
   const reason = `${what} crashed: ${[name, codeOf(error)].filter(Boolean).join(' ')}`
-  if (terminal) return giveUp({ store, jobs }, job, `${reason}, ${CRASHES_MAX} times`)
+  if (crashParks(job, error)) return giveUp({ store, jobs }, job, `${reason}, ${CRASHES_MAX} times`)
   await recordFailure(store, job.data.leadId, { reason, parked: false })
   await jobs.fail(job, reason)
 }

@@ -224,7 +224,10 @@ async function shutdown(
     held.drop(scorer.job)
     await jobs.release(scorer.job, 0).catch((error) => onError('release', error))
   }
-  const idle = [...held.scorers.values()].filter((scorer) => scorer.phase() !== 'InFlight')
+  // The others are in the midst of a call, or of writing how it ended.
+  const idle = [...held.scorers.values()].filter((scorer) =>
+    ['Idle', 'Quiet', 'Queued'].includes(scorer.phase()),
+  )
   await Promise.all(idle.map(giveBack))
   let late = false
   const limit = AbortSignal.timeout(graceMs)

@@ -1,87 +1,62 @@
 /**
- * The scorer of one lead: holds the lead's scoring job through the quiet window, waits for a permit,
- * asks the scorer and writes the score together with the end of the job. It lives as long as the job.
- *
- *   Reading --window--> Quiet --due--> Reading ... --due now--> Queued --permit--> InFlight --> end
- *
- * A message that arrives meanwhile has its own waiting job (queue policy `stately`) and is scored
- * right after by the next incarnation; what this one has read already covers it if it came in time.
+ * The scorer of one lead: an actor that lives as long as it holds the lead's scoring job. It decides
+ * nothing: `domain/scoring/lead-phases.ts` says what follows what, this carries it out.
  */
 import {
-  recordFailure,
-  recordInteractions,
-  recordScore,
-  type ScoreToRecord,
-} from '../domain/scoring/record-score.ts'
-import type { Scorer, Scores, ScoringResult } from '../domain/scoring/score.ts'
-import {
-  readScoringInput,
-  readWindow,
-  type ScoringInput,
-  type ScoringWindow,
-  type WindowDefaults,
-} from '../domain/scoring/scoring-input.ts'
-import type { Store } from '../domain/sql.ts'
-import {
-  type ClaimedJob,
-  isLastAttempt,
-  type Jobs,
-  type ScoringData,
-  StaleClaimError,
-} from '../jobs.ts'
+  advance,
+  type LeadEffect,
+  type LeadEvent,
+  type LeadPhase,
+  type LeadState,
+} from '../domain/scoring/lead-phases.ts'
+import type { ScoringRequest, ScoringResult } from '../domain/scoring/score.ts'
+import { isLastAttempt, StaleClaimError } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
 import { callOutcome } from './call-pace.ts'
-import { failCrashed } from './crashed-job.ts'
+import { crashParks } from './crashed-job.ts'
 import type { Gate, Permit } from './gate.ts'
-import type { Actor, ActorSystem } from './supervisor.ts'
+import type { ScoringJob, ScoringSteps } from './scoring-steps.ts'
+import type { ActorSystem } from './supervisor.ts'
 
 export interface LeadScorerOptions {
-  store: Store
-  jobs: Jobs
-  scorer: Scorer
+  steps: ScoringSteps
   gate: Gate
-  window: WindowDefaults
   now(): number
   random(): number
-  /** A score event was committed in this workspace. */
-  onScored(workspaceId: string): void
-  onError(job: ClaimedJob<ScoringData>, error: unknown): void
+  onError(job: ScoringJob, error: unknown): void
 }
-
-export type ScorerPhase = 'Reading' | 'Quiet' | 'Queued' | 'InFlight'
-
-type Message =
-  | { type: 'window'; window: ScoringWindow | null }
-  | { type: 'due' }
-  | { type: 'permit' }
-  | { type: 'settled' }
-  | { type: 'failed'; error: unknown }
 
 export interface LeadScorer {
-  readonly job: ClaimedJob<ScoringData>
+  readonly job: ScoringJob
   /** Ends it without settling the job: a call in flight is aborted and its result is not written. */
   stop(): void
-  phase(): ScorerPhase
+  phase(): LeadPhase
 }
 
-/** A provider outage spends no attempts; the job comes back after this, plus up to as much again. */
-const OUTAGE_DELAY_MS = 5000
+const CLAIMED: LeadEvent = { type: 'claimed' }
+const DUE: LeadEvent = { type: 'due' }
+const PERMIT: LeadEvent = { type: 'permit' }
+const SETTLED: LeadEvent = { type: 'settled' }
+const settled = () => SETTLED
 
+/** `onEnd`: the job is no longer held here. Not called after `stop`. */
 export function leadScorer(
   system: ActorSystem,
-  job: ClaimedJob<ScoringData>,
+  job: ScoringJob,
   options: LeadScorerOptions,
   onEnd: () => void,
 ): LeadScorer {
-  let phase: ScorerPhase = 'Reading'
-  const actor: Actor<Message> = system.spawn<Message>({
+  let phase: LeadPhase = 'Idle'
+  const actor = system.spawn<LeadEvent>({
     name: `lead-${job.data.leadId}`,
     // A crash spends an attempt of the job, which comes back with the queue's backoff, wherever.
     restart: null,
+    // The actor itself broke, so its state is not to be trusted: no table is asked.
     onDown: (error) => {
       options.onError(job, error)
-      failCrashed(options, job, 'scoring', error).then(onEnd, onEnd)
+      options.steps.failCrashed(job, error).then(onEnd, onEnd)
     },
+    onLost: (events) => accountFor(events, job, options),
     incarnate: (self) =>
       behavior(self, job, options, {
         enter: (next) => {
@@ -93,159 +68,122 @@ export function leadScorer(
         },
       }),
   })
-  return {
-    job,
-    stop: () => actor.stop(),
-    phase: () => phase,
-  }
+  return { job, stop: actor.stop, phase: () => phase }
+}
+
+interface Life {
+  enter(phase: LeadPhase): void
+  end(): void
 }
 
 function behavior(
-  self: Self<Message>,
-  job: ClaimedJob<ScoringData>,
+  self: Self<LeadEvent>,
+  job: ScoringJob,
   options: LeadScorerOptions,
-  life: { enter(phase: ScorerPhase): void; end(): void },
-): Behavior<Message> {
-  const { gate, now } = options
+  life: Life,
+): Behavior<LeadEvent> {
+  const { steps, gate } = options
+  let state: LeadState = { phase: 'Idle' }
   let permit: Permit | undefined
-  let since = now()
-  let failing = false
 
-  function read(): void {
-    life.enter('Reading')
-    self.run(
-      () => readWindow(options.store, job.data.leadId, options.window),
-      (window): Message => ({ type: 'window', window }),
-      (error): Message => ({ type: 'failed', error }),
-    )
+  function handle(event: LeadEvent): void {
+    const next = advance(state, event, {
+      nowMs: options.now(),
+      lastAttempt: isLastAttempt(job),
+      random: options.random(),
+    })
+    state = next.state
+    life.enter(state.phase)
+    for (const effect of next.effects) carryOut(effect)
   }
 
-  function settle(work: (signal: AbortSignal) => Promise<void>): void {
-    self.run(
-      work,
-      (): Message => ({ type: 'settled' }),
-      (error): Message => ({ type: 'failed', error }),
-    )
-  }
+  const run = <T>(work: (signal: AbortSignal) => Promise<T>, done: (result: T) => LeadEvent) =>
+    self.run(work, done, (error) => {
+      options.onError(job, error)
+      return crashEvent(job, error)
+    })
 
-  function onWindow(window: ScoringWindow | null): void {
-    if (!window || window.covered) {
-      settle(() => options.jobs.complete(options.store, job))
-      return
-    }
-    since = now() - window.unscoredForMs
-    if (window.dueInMs > 0) {
-      life.enter('Quiet')
-      // Re-read when due instead of moving the timer with each message: other processes store
-      // messages of this lead, too, and only the database knows them all.
-      self.after(window.dueInMs, { type: 'due' })
-    } else {
-      life.enter('Queued')
-      const { workspaceId } = job.data
-      permit = gate.acquire({ workspaceId, since }, () => self.tell({ type: 'permit' }))
-    }
-  }
-
-  function onFailed(error: unknown): void {
-    options.onError(job, error)
-    // A lost claim belongs to another worker. A job that cannot even be failed (the database is
-    // away) is left to its heartbeat, which stops with this actor.
-    if (failing || error instanceof StaleClaimError) {
-      life.end()
-      return
-    }
-    failing = true
-    settle(() => failCrashed(options, job, 'scoring', error))
-  }
-
-  read()
-  return {
-    handle(message) {
-      switch (message.type) {
-        case 'window':
-          return onWindow(message.window)
-        case 'due':
-          return read()
-        case 'permit':
-          life.enter('InFlight')
-          return settle((signal) =>
-            scoreOnce(job, options, signal, (result) => permit?.release(callOutcome(result))),
-          )
-        case 'settled':
-          return life.end()
-        case 'failed':
-          return onFailed(message.error)
+  function carryOut(effect: LeadEffect): void {
+    switch (effect.do) {
+      case 'read window':
+        run(
+          () => steps.readWindow(job),
+          (window) => ({ type: 'window', window }),
+        )
+        break
+      case 'arm timer':
+        self.after(effect.ms, DUE)
+        break
+      case 'acquire permit': {
+        const call = { workspaceId: job.data.workspaceId, since: effect.since }
+        permit = gate.acquire(call, () => self.tell(PERMIT))
+        break
       }
-    },
-    dispose: () => permit?.release(),
+      case 'read snapshot':
+        run(
+          () => steps.readSnapshot(job),
+          (input) => ({ type: 'snapshot', input }),
+        )
+        break
+      case 'ask':
+        run(
+          (signal) => ask(job, steps, effect.input.request, signal),
+          (result) => ({ type: 'answered', result }),
+        )
+        break
+      case 'release permit':
+        permit?.release(effect.result ? callOutcome(effect.result) : undefined)
+        break
+      case 'end job':
+        run(() => steps.endJob(job), settled)
+        break
+      case 'write score':
+        run(() => steps.writeScore(job, effect.score), settled)
+        break
+      case 'give back':
+        run(() => steps.giveBack(job, effect.delayMs, effect.attempt), settled)
+        break
+      case 'fail job':
+        run(() => steps.failJob(job, effect, effect.attempt), settled)
+        break
+      case 'fail crashed':
+        run(() => steps.failCrashed(job, effect.error), settled)
+        break
+      case 'end':
+        life.end()
+        break
+    }
   }
+
+  handle(CLAIMED)
+  return { handle, dispose: () => handle({ type: 'stopped' }) }
 }
 
-/** One attempt: read, decide, ask, write. The call is over at `onAnswer`, the writing is not. */
-async function scoreOnce(
-  job: ClaimedJob<ScoringData>,
-  options: LeadScorerOptions,
+async function ask(
+  job: ScoringJob,
+  steps: ScoringSteps,
+  request: ScoringRequest,
   signal: AbortSignal,
-  onAnswer: (result: ScoringResult) => void,
-): Promise<void> {
-  const input = await readScoringInput(options.store, job.data)
-  if (!input || input.scoredSeq >= input.seen) {
-    return options.jobs.complete(options.store, job)
-  }
-  if (input.disqualifiedReason) {
-    const scores = disqualifiedScores(input.disqualifiedReason)
-    return write(job, options, input, { scores, model: 'disqualified', promptVersion: 'none' })
-  }
-  if (!input.hasInbound) {
-    return write(job, options, input, { scores: null, model: 'none', promptVersion: 'none' })
-  }
-  const result = await options.scorer.score(input.request, signal)
-  if (signal.aborted) {
-    // The calls were made and are billed, whoever scores this lead next.
-    return recordInteractions(options.store, job.data, result.interactions)
-  }
-  onAnswer(result)
-  if (result.outcome === 'ok') {
-    return write(job, options, input, result, result)
-  }
-  return giveUp(job, options, result)
+): Promise<ScoringResult> {
+  const result = await steps.ask(request, signal)
+  // The end came first, and nobody will read this; the calls were made and are billed all the same.
+  if (signal.aborted) await steps.account(job, result.interactions)
+  return result
 }
 
-function disqualifiedScores(reason: string): Scores {
-  const reasoning = `Disqualified: ${reason}`.slice(0, 500)
-  return { fitScore: 1, intentScore: 1, overallScore: 1, reasoning }
-}
-
-/** End of the job, score, accounting and feed event: one transaction, or nothing. */
-async function write(
-  job: ClaimedJob<ScoringData>,
-  { store, jobs, onScored }: LeadScorerOptions,
-  { seen }: ScoringInput,
-  score: Pick<ScoreToRecord, 'scores' | 'model' | 'promptVersion' | 'provisional'>,
-  result?: ScoringResult,
-): Promise<void> {
-  const event = await store.transaction(async (tx) => {
-    await jobs.complete(tx, job)
-    await recordInteractions(tx, job.data, result?.interactions ?? [])
-    const { scores, model, promptVersion, provisional } = score
-    return recordScore(tx, { ...job.data, seen, scores, model, promptVersion, provisional })
-  })
-  if (event !== null) onScored(job.data.workspaceId)
-}
-
-/** No score: what the LLM cost is kept, the reason is shown, and the job comes back or parks. */
-async function giveUp(
-  job: ClaimedJob<ScoringData>,
-  { store, jobs, random }: LeadScorerOptions,
-  result: Exclude<ScoringResult, { outcome: 'ok' }>,
-): Promise<void> {
-  await recordInteractions(store, job.data, result.interactions)
-  const outage = ['timeout', 'rate_limited', 'error'].includes(result.outcome) && !result.terminal
-  const parked = !outage && (result.terminal || isLastAttempt(job))
-  await recordFailure(store, job.data.leadId, { reason: result.reason, parked })
-  if (outage) {
-    await jobs.release(job, result.retryAfterMs ?? OUTAGE_DELAY_MS * (1 + random()))
-  } else {
-    await jobs.fail(job, result.reason, { terminal: result.terminal })
+/** An answer that arrived and was never handled: its calls are billed as well. */
+function accountFor(
+  events: LeadEvent[],
+  job: ScoringJob,
+  { steps, onError }: LeadScorerOptions,
+): void {
+  for (const event of events) {
+    if (event.type !== 'answered') continue
+    steps.account(job, event.result.interactions).catch((error) => onError(job, error))
   }
+}
+
+function crashEvent(job: ScoringJob, error: unknown): LeadEvent {
+  const stale = error instanceof StaleClaimError
+  return { type: 'crashed', error, stale, parks: crashParks(job, error) }
 }

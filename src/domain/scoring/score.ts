@@ -17,6 +17,12 @@ export interface Scores {
   reasoning: string
 }
 
+/** What a disqualified lead gets, without a call. */
+export function disqualifiedScores(reason: string): Scores {
+  const reasoning = `Disqualified: ${reason}`.slice(0, REASONING_CHARACTERS_MAX)
+  return { fitScore: 1, intentScore: 1, overallScore: 1, reasoning }
+}
+
 export interface TranscriptEntry {
   direction: 'inbound' | 'outbound'
   channel: Channel

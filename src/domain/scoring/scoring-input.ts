@@ -9,6 +9,8 @@ import { boundTranscript, TRANSCRIPT_MESSAGES_MAX } from './transcript.ts'
 export interface ScoringWindow {
   /** Nothing has changed since the last score. */
   covered: boolean
+  /** Needs no call and no quiet window, as things stand. */
+  disqualified: boolean
   /** Milliseconds until the lead is due; 0 or less: now. */
   dueInMs: number
   /** Age of the oldest message that no score covers, in milliseconds. */
@@ -49,10 +51,17 @@ export async function readWindow(
   const quietMs = Number(row.quiet ?? defaults.quietMs)
   const maxWaitMs = Number(row.maxWait ?? defaults.maxWaitMs)
   const unscoredForMs = Number(row.oldestAge ?? 0)
-  // Nothing to wait for: no new message (a person asked, or the lead was disqualified).
-  const waits = row.newestAge !== null && row.disqualified !== true
-  const dueInMs = waits ? Math.min(quietMs - Number(row.newestAge), maxWaitMs - unscoredForMs) : 0
-  return { covered: row.covered === true, dueInMs, unscoredForMs }
+  // Nothing to wait for without a new message: a person asked, or something else changed.
+  const dueInMs =
+    row.newestAge !== null
+      ? Math.min(quietMs - Number(row.newestAge), maxWaitMs - unscoredForMs)
+      : 0
+  return {
+    covered: row.covered === true,
+    disqualified: row.disqualified === true,
+    dueInMs,
+    unscoredForMs,
+  }
 }
 
 export interface ScoringInput {
