@@ -1,6 +1,7 @@
 /** The only reader of the environment: every variable with its default, checked before anything starts. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { RetentionDays } from './domain/retention.ts'
 
 export interface Config {
   host: string
@@ -20,6 +21,7 @@ export interface Config {
   scoringHeldMax: number
   scoringQuietMs: number
   scoringMaxWaitMs: number
+  retention: RetentionDays
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -74,6 +76,9 @@ const takes: Record<string, string> = {
   SCORING_QUIET_MS: 'a whole number of milliseconds from 0 to 600000',
   SCORING_MAX_WAIT_MS:
     'a whole number of milliseconds from 0 to 3600000, not below SCORING_QUIET_MS',
+  RETENTION_SCORE_EVENTS_DAYS: 'a whole number of days from 1 to 3650',
+  RETENTION_REJECTED_DAYS: 'a whole number of days from 1 to 3650',
+  RETENTION_PAYLOADS_DAYS: 'a whole number of days from 1 to 3650',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
 }
 
@@ -112,6 +117,9 @@ const schema = z.object({
   SCORING_HELD_MAX: integer(1, 100_000, 2000),
   SCORING_QUIET_MS: integer(0, 600_000, 3000),
   SCORING_MAX_WAIT_MS: integer(0, 3_600_000, 15_000),
+  RETENTION_SCORE_EVENTS_DAYS: integer(1, 3650, 30),
+  RETENTION_REJECTED_DAYS: integer(1, 3650, 30),
+  RETENTION_PAYLOADS_DAYS: integer(1, 3650, 30),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 
@@ -148,6 +156,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     scoringHeldMax: values.SCORING_HELD_MAX,
     scoringQuietMs: values.SCORING_QUIET_MS,
     scoringMaxWaitMs: values.SCORING_MAX_WAIT_MS,
+    retention: {
+      scoreEvents: values.RETENTION_SCORE_EVENTS_DAYS,
+      rejected: values.RETENTION_REJECTED_DAYS,
+      payloads: values.RETENTION_PAYLOADS_DAYS,
+    },
     logLevel: values.LOG_LEVEL,
   }
 }

@@ -20,6 +20,7 @@ import { budgetedModel } from './domain/ai/budgeted-model.ts'
 import type { ModelWatch } from './domain/ai/model-life.ts'
 import { type CallbackTokens, callbackTokens } from './domain/enrichment/callback-token.ts'
 import type { LanguageModel, Outside } from './domain/post-process/outside.ts'
+import { pruner } from './domain/retention.ts'
 import { budgetedScorer } from './domain/scoring/budgeted-scorer.ts'
 import { rulesScorer } from './domain/scoring/rules-scorer.ts'
 import type { Scorer } from './domain/scoring/score.ts'
@@ -69,6 +70,7 @@ async function main(): Promise<void> {
     modelWatch,
     log,
     llmConcurrency: config.llmConcurrency,
+    pruner: pruner(database, config.retention),
     scoringHeldMax: config.scoringHeldMax,
     window,
     runsJobs: config.role !== 'web',

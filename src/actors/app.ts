@@ -6,6 +6,7 @@ import type { AiBudget } from '../domain/ai/budget.ts'
 import type { ModelLife, ModelWatch } from '../domain/ai/model-life.ts'
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
 import { noOutside, type Outside } from '../domain/post-process/outside.ts'
+import type { Pruned, Pruner } from '../domain/retention.ts'
 import type { Scorer } from '../domain/scoring/score.ts'
 import type { WindowDefaults } from '../domain/scoring/scoring-input.ts'
 import { codeOf, type Sql, type Store } from '../domain/sql.ts'
@@ -29,6 +30,7 @@ import { modelWatchActor } from './model-watch.ts'
 import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
+import { retentionActor } from './retention.ts'
 import { scoringSteps } from './scoring-steps.ts'
 import { type ActorMeters, type ActorSystem, actorSystem } from './supervisor.ts'
 
@@ -44,6 +46,8 @@ export interface AppOptions {
   budget?: AiBudget | undefined
   /** Absent where no model scores. */
   modelWatch?: ModelWatch | undefined
+  /** Absent: nothing is thrown away. */
+  pruner?: Pruner
   log: Log
   llmConcurrency: number
   scoringHeldMax: number
@@ -173,6 +177,11 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
     },
     onError: warn(log, 'recovery'),
   })
+  if (options.pruner) {
+    const onPruned = (pruned: Pruned) => log.debug(pruned, 'pruned')
+    const { pruner, now } = options
+    retentionActor({ system, pruner, now, onPruned, onError: warn(log, 'retention') })
+  }
   if (options.modelWatch) {
     const watch = options.modelWatch
     modelWatchActor({ system, watch, onError: warn(log, 'model watch') })
