@@ -46,12 +46,12 @@ export const OPEN_LOOP_RATE = 1000
 
 export function tableOf(figures: Figure[]): string {
   const table = new CliTable({
-    head: ['contender', 'connections', 'offered /s', 'answered /s', 'p50 ms', 'p99 ms'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
+    head: ['contender', 'connections', 'offered /s', 'answered /s', 'p50 ms', 'p99 ms', 'refused'],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   })
-  for (const { contender, connections, rate, rps, p50Ms, p99Ms } of figures) {
-    table.push([contender, connections, rate ?? 'all it takes', rps, p50Ms, p99Ms])
+  for (const { contender, connections, rate, rps, p50Ms, p99Ms, refused } of figures) {
+    table.push([contender, connections, rate ?? 'all it takes', rps, p50Ms, p99Ms, refused])
   }
   return table.toString()
 }

@@ -111,8 +111,8 @@ async function pgbenchFigures(
       await empty()
     }
     const rps = Math.round(median(rates))
-    const rest = { contender: 'pgbench', connections: clients, rate: null, p50Ms: 0, p99Ms: 0 }
-    figures.push({ ...rest, rps, rounds: rates.length })
+    const what = { contender: 'pgbench', connections: clients, rate: null, rps }
+    figures.push({ ...what, p50Ms: 0, p99Ms: 0, refused: 0, rounds: rates.length })
   }
   pgbench.close()
   return figures.toSorted((a, b) => b.rps - a.rps).slice(0, 1)
