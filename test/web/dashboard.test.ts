@@ -164,6 +164,14 @@ test('shows what the model calls cost, with none configured, too', async () => {
   await opened.context().close()
 })
 
+test('shows what the queues did', async () => {
+  const opened = await open('/?page=jobs')
+  await opened.getByRole('rowheader', { name: 'Scoring' }).waitFor()
+  await opened.getByText('Every lead is scored or on its way').waitFor()
+  await audited(opened, 'jobs')
+  await opened.context().close()
+})
+
 test('goes on by itself where it was when the service is restarted', async () => {
   const opened = await open()
   await opened.getByText('Live', { exact: true }).waitFor()

@@ -5,6 +5,7 @@ import { type Api, api, type Status } from './api.ts'
 import { type Board, type BoardState, openBoard } from './board.ts'
 import { Connection } from './connection.tsx'
 import { plural } from './format.ts'
+import { JobsView } from './jobs-view.tsx'
 import { LeadView } from './lead-view.tsx'
 import { LeadsView } from './leads-view.tsx'
 import { addressOf, everything, type PageName, readView, type View, writeView } from './session.ts'
@@ -65,6 +66,7 @@ interface ContentProps {
 
 function Content(props: ContentProps) {
   const { client, board, view, now, status, onView } = props
+  if (view.page === 'jobs') return <JobsView {...{ client, now, onView }} />
   if (view.page === 'ai') return <AiView client={client} status={status} />
   if (view.page === 'settings') return <SettingsView client={client} />
   if (view.lead) {
@@ -76,6 +78,7 @@ function Content(props: ContentProps) {
 
 const places: { page: PageName; label: string }[] = [
   { page: 'leads', label: 'Leads' },
+  { page: 'jobs', label: 'Jobs' },
   { page: 'ai', label: 'AI' },
   { page: 'settings', label: 'Settings' },
 ]

@@ -2,6 +2,7 @@
 import { useEffect } from 'preact/hooks'
 import type { Api } from './api.ts'
 import type { Board } from './board.ts'
+import { Drafts } from './drafts.tsx'
 import { ago, channelName, exactly } from './format.ts'
 import { LeadActions } from './lead-actions.tsx'
 import type { LeadDetail, Message, Score as ScoreRow } from './lead-detail.ts'
@@ -57,6 +58,7 @@ export function LeadView({ client, board, leadId, now, onBack }: LeadViewProps) 
         <>
           <Head lead={lead} now={now} />
           <LeadActions client={client} lead={lead} onChanged={reload} onErased={onBack} />
+          <Drafts client={client} leadId={leadId} version={lead.messageSeq} />
           <div class="columns">
             <section aria-labelledby="conversation">
               <h3 id="conversation">Conversation</h3>
