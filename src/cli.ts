@@ -3,10 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { backfillCommand } from './backfill/command.ts'
+import { backfill } from './backfill/run.ts'
+import { CommandError } from './command-error.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { simulateCommand, tokenOf } from './simulate/options.ts'
 import { simulate } from './simulate/run.ts'
-import { SimulateError } from './simulate/simulate-error.ts'
 
 async function main(): Promise<void> {
   const config = readConfig()
@@ -25,6 +27,11 @@ async function main(): Promise<void> {
       if (!isGood) process.exitCode = 1
     }),
   )
+  program.addCommand(
+    backfillCommand(config, (options) =>
+      backfill(options, { token: tokenOf(options, config), output: process.stdout }),
+    ),
+  )
   await program.parseAsync()
 }
 
@@ -37,7 +44,7 @@ function version(): string {
 try {
   await main()
 } catch (error) {
-  if (!(error instanceof SimulateError || error instanceof ConfigError)) throw error
+  if (!(error instanceof CommandError || error instanceof ConfigError)) throw error
   process.stderr.write(`error: ${error.message}\n`)
   process.exitCode = 1
 }

@@ -43,7 +43,7 @@ export interface ClaimedJob<Data extends ScoringData = ScoringData> {
 }
 
 /** Higher runs first. Backfill and recovery never delay a live message. */
-export const scoringPriority = { live: 0, recovery: -10 } as const
+export const scoringPriority = { live: 0, recovery: -10, backfill: -20 } as const
 
 /** The claim is gone: another worker took the job over, or somebody cancelled it. */
 export class StaleClaimError extends Error {
@@ -131,7 +131,12 @@ export function openJobs(database: Database, log: Log): Jobs {
     async sendScoring(sql, jobs, priority = scoringPriority.live) {
       if (jobs.length === 0) return
       const rows = jobs.map((data) => ({ data, singletonKey: data.leadId, priority }))
-      await boss.insert(SCORING_QUEUE, rows, { db: handleOf(sql) })
+      const options = { db: handleOf(sql), returnId: true as const }
+      const sent = await boss.insert(SCORING_QUEUE, rows, options)
+      if (sent && sent.length === rows.length) return
+      // One that waits covers this one, but must not wait behind a backfill for it.
+      const leadIds = jobs.map(({ leadId }) => leadId)
+      await sql.query(raisePrioritySql, [SCORING_QUEUE, leadIds, priority])
     },
     async fetch<Data extends ScoringData>(queue: QueueName, batchSize: number) {
       const options = { batchSize, includeMetadata: true, db: handleOf(database) } as const
@@ -231,6 +236,13 @@ const shortenBackoffSql = `
   update pgboss.job
   set start_after = now() + (start_after - now()) / (2 ^ least($3::int, 16))
   where name = $1 and id = $2::uuid and state = 'retry' and start_after > now()
+`
+
+/** By the queue's index on waiting keys: policy and the coalesce make it fit. */
+const raisePrioritySql = `
+  update pgboss.job set priority = $3::int
+  where name = $1 and state = 'created' and policy = 'stately'
+    and coalesce(singleton_key, '') = any($2::text[]) and priority < $3::int
 `
 
 const countsSql = `

@@ -139,6 +139,7 @@ async function openServer(parts: Parts) {
     modelLife: () => app.meters().model,
     webDist: join(import.meta.dirname, '../web/dist'),
     scoreSoon: app.scoreSoon,
+    backfillSoon: app.backfillSoon,
     forgetConnection: connections.forget,
     forgetToken: app.feed.closeOf,
     forgetJobs: jobs.forgetLead,

@@ -18,6 +18,7 @@ import {
   scoringPriority,
 } from '../jobs.ts'
 import type { Log } from '../log.ts'
+import { type BackfillActor, backfillActor } from './backfill.ts'
 import { budgetResumeActor } from './budget-resume.ts'
 import { type Dispatcher, dispatcher } from './dispatcher.ts'
 import { type FeedHub, feedActor } from './feed.ts'
@@ -63,6 +64,8 @@ export interface App {
   feed: FeedHub
   /** Sends scoring jobs for leads whose message_seq a committed transaction has moved. */
   scoreSoon(leads: ScoringData[]): Promise<void>
+  /** A backfill run was started. */
+  backfillSoon(): void
   meters(): AppMeters
   /** Ordered: what came in is stored, jobs go back, then every actor ends. May be called twice. */
   stop(): Promise<void>
@@ -109,6 +112,7 @@ export function startApp(options: AppOptions): App {
       await jobs.sendScoring(store, leads, scoringPriority.live)
       worker?.dispatcher.wake(SCORING_QUEUE)
     },
+    backfillSoon: () => worker?.backfill.tell({ type: 'look' }),
     meters: () => ({
       actors: system.meters(),
       openOffers: channels.reduce((sum, channel) => sum + ingests[channel].meters().open, 0),
@@ -182,6 +186,14 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
     const { pruner, now } = options
     retentionActor({ system, pruner, now, onPruned, onError: warn(log, 'retention') })
   }
+  const backfill: BackfillActor = backfillActor({
+    system,
+    store,
+    jobs,
+    now: options.now,
+    onSent: () => dispatch.wake(SCORING_QUEUE),
+    onError: warn(log, 'backfill'),
+  })
   if (options.modelWatch) {
     const watch = options.modelWatch
     modelWatchActor({ system, watch, onError: warn(log, 'model watch') })
@@ -199,7 +211,7 @@ function startWorker(system: ActorSystem, options: AppOptions, llmGate: Gate, fe
       onError: warn(log, 'budget resume'),
     })
   }
-  return { dispatcher: dispatch }
+  return { dispatcher: dispatch, backfill }
 }
 
 async function stopInOrder(

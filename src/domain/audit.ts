@@ -21,6 +21,7 @@ export type AuditAction =
   | 'rejected.replay'
   | 'job.retry'
   | 'job.redrive'
+  | 'backfill.start'
 
 export interface AuditEntry {
   action: AuditAction

@@ -18,6 +18,7 @@ import { FEED_PROTOCOL } from '../domain/feed-protocol.ts'
 import type { Log } from '../log.ts'
 import { type AiUsageDeps, aiUsageRoutes } from './ai-usage.ts'
 import { type Authenticator, openGuard } from './auth.ts'
+import { type BackfillDeps, backfillRoutes } from './backfill.ts'
 import { type ClayDeps, clayRoutes } from './clay.ts'
 import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
 import { type DashboardDeps, dashboardRoutes } from './dashboard.ts'
@@ -46,6 +47,7 @@ type ResourceDeps = WorkspacesDeps &
   ClayDeps &
   JobsDeps &
   AiUsageDeps &
+  BackfillDeps &
   HealthDeps &
   DashboardDeps
 
@@ -125,6 +127,7 @@ async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<v
   await app.register(rejectedRoutes, { deps: shared })
   await app.register(draftsRoutes, { deps: shared })
   await app.register(clayRoutes, { deps: shared })
+  await app.register(backfillRoutes, { deps: shared })
   await app.register(aiUsageRoutes, { deps: shared })
   await app.register(jobsRoutes, { deps: shared })
   await app.register(healthRoutes, { deps: shared })

@@ -1,7 +1,7 @@
 /** A small client of the public API: what the simulation asks of it, and errors in one line. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { SimulateError } from './simulate-error.ts'
+import { CommandError } from '../command-error.ts'
 
 const TIME_LIMIT_MS = 15_000
 /** A busy service says 429 or 503; it is asked again this often. */
@@ -17,7 +17,8 @@ export interface Api {
   list<T>(path: string, item: z.ZodType<T>): Promise<T[]>
 }
 
-export function createApi({ url, token }: { url: string; token: string }): Api {
+export function createApi(of: { url: string; token: string; workspace?: string | null }): Api {
+  const { url, token, workspace } = of
   async function ask(path: string, init: RequestInit): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       const response = await answered(url, path, init)
@@ -30,10 +31,14 @@ export function createApi({ url, token }: { url: string; token: string }): Api {
   }
 
   async function typed<T>(path: string, init: RequestInit, schema: z.ZodType<T>): Promise<T> {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      ...(workspace && { 'x-workspace-id': workspace }),
+    }
     const parsed = schema.safeParse(await ask(path, { ...init, headers }))
     if (parsed.success) return parsed.data
-    throw new SimulateError(`${url}${path} does not answer like this version of Leadpulse`)
+    throw new CommandError(`${url}${path} does not answer like this version of Leadpulse`)
   }
 
   const get: Api['get'] = (path, schema) => typed(path, {}, schema)
@@ -64,21 +69,21 @@ async function answered(url: string, path: string, init: RequestInit): Promise<R
   try {
     return await fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(TIME_LIMIT_MS) })
   } catch (error) {
-    throw new SimulateError(
+    throw new CommandError(
       `cannot reach ${url} (${causeOf(error)}): start the service first (npm start), or name it with --url`,
       { cause: error },
     )
   }
 }
 
-function refusal(url: string, path: string, status: number): SimulateError {
+function refusal(url: string, path: string, status: number): CommandError {
   if (status === 401 || status === 403) {
-    return new SimulateError(
+    return new CommandError(
       `--token: refused by ${url} (${status}): takes an admin or member token of this service`,
     )
   }
-  if (status === 404) return new SimulateError(`--url: ${url} is no Leadpulse (404 for ${path})`)
-  return new SimulateError(`${url}${path} answered ${status}`)
+  if (status === 404) return new CommandError(`--url: ${url} is no Leadpulse (404 for ${path})`)
+  return new CommandError(`${url}${path} answered ${status}`)
 }
 
 /** `ECONNREFUSED`, `no answer within 15 s` and the like: what a person can act on. */

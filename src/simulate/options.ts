@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { CommandError } from '../command-error.ts'
 import type { Config } from '../config.ts'
-import { SimulateError } from './simulate-error.ts'
 
 export interface SimulateOptions {
   leads: number
@@ -49,7 +49,7 @@ export function simulateCommand(
     .action(async (given: Given) => {
       const count = given.rate * given.seconds
       if (count > WEBHOOKS_MAX) {
-        throw new SimulateError(
+        throw new CommandError(
           `--rate, --seconds: ${count} webhooks in all; takes at most ${WEBHOOKS_MAX}`,
         )
       }
@@ -81,7 +81,7 @@ export function tokenOf(
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (error) {
-    throw new SimulateError(
+    throw new CommandError(
       `--token: not given, ADMIN_TOKEN is not set and ${path} cannot be read; takes the token the service printed at its first start`,
       { cause: error },
     )
@@ -89,7 +89,7 @@ export function tokenOf(
 }
 
 /** Where a service with this configuration is to be found from here. */
-function serviceUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
+export function serviceUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
   const isEverywhere = host === '0.0.0.0' || host === '::'
   const name = isEverywhere ? '127.0.0.1' : host
   return `http://${name.includes(':') ? `[${name}]` : name}:${port || 3000}`
@@ -112,7 +112,7 @@ function number(
   })
 }
 
-function httpUrl(raw: string): string {
+export function httpUrl(raw: string): string {
   const url = URL.canParse(raw) ? new URL(raw) : null
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new InvalidArgumentError('takes an http(s) URL such as http://127.0.0.1:3000')

@@ -1,5 +1,6 @@
 /** One simulation from beginning to end: plan, connections, feed, sending, waiting, report. */
 import { randomBytes } from 'node:crypto'
+import { CommandError } from '../command-error.ts'
 import { createApi } from './api.ts'
 import { openConnections } from './connections.ts'
 import { type Delivery, renderStream, replayRendering } from './deliveries.ts'
@@ -9,7 +10,6 @@ import { remarks, reportRows, table } from './report.ts'
 import { planStream } from './schedule.ts'
 import { sendAll } from './send.ts'
 import { type Settled, settle } from './settle.ts'
-import { SimulateError } from './simulate-error.ts'
 import { type Watch, watchScores } from './watch.ts'
 
 /** Longest quiet window plus a slow model; whoever has no score then is reported so. */
@@ -95,5 +95,5 @@ function report(settled: Settled, behindMs: number, output: NodeJS.WriteStream):
 /** Times without the whole feed would look better than they were. */
 function failIfLost(watch: Watch): void {
   const lost = watch.lost()
-  if (lost) throw new SimulateError(`${lost}: the scores above are not complete`)
+  if (lost) throw new CommandError(`${lost}: the scores above are not complete`)
 }

@@ -4,7 +4,7 @@
  */
 import { WebSocket } from 'ws'
 import { z } from 'zod'
-import { SimulateError } from './simulate-error.ts'
+import { CommandError } from '../command-error.ts'
 
 const HELLO_LIMIT_MS = 10_000
 const RECONNECT_MS = 500
@@ -91,7 +91,7 @@ export async function watchScores(options: WatchOptions): Promise<Watch> {
       socket = opened
       const fail = (why: string) => {
         clearTimeout(limit)
-        reject(new SimulateError(`the feed at ${options.url} cannot be read: ${why}`))
+        reject(new CommandError(`the feed at ${options.url} cannot be read: ${why}`))
         opened.terminate()
       }
       opened.on('message', (data) => {

@@ -22,6 +22,7 @@ const ownRoutes: Record<string, object | undefined> = {
   'POST /api/v1/tokens': { name: 'Mine', role: 'viewer' },
   'GET /api/v1/rejected': undefined,
   'GET /api/v1/ai-usage': undefined,
+  'POST /api/v1/backfill': { scope: 'all', dryRun: false },
   'GET /api/v1/status': undefined,
   'GET /api/v1/jobs': undefined,
   'GET /api/v1/jobs/stats': undefined,
@@ -29,9 +30,10 @@ const ownRoutes: Record<string, object | undefined> = {
   'POST /api/v1/jobs/redrive': undefined,
 }
 /** Routes about one thing: that of another workspace does not exist. The most harmful come last. */
-type Thing = 'lead' | 'connection' | 'token' | 'rejected' | 'job'
+type Thing = 'lead' | 'connection' | 'token' | 'rejected' | 'job' | 'backfill'
 const thingRoutes: Record<string, Thing> = {
   'GET /api/v1/leads/:id': 'lead',
+  'GET /api/v1/backfill/:id': 'backfill',
   'GET /api/v1/leads/:id/messages': 'lead',
   'GET /api/v1/leads/:id/scores': 'lead',
   'POST /api/v1/leads/:id/rescore': 'lead',
@@ -79,12 +81,15 @@ tenancy.before(async () => {
   const made = await api.call('POST', '/api/v1/tokens', { headers, body: token })
   const connection = { channel: 'sms', provider: 'generic', name: 'CANARY' }
   const connected = await api.call('POST', '/api/v1/connections', { headers, body: connection })
+  const backfill = { scope: 'all', dryRun: false }
+  const run = await api.call('POST', '/api/v1/backfill', { headers, body: backfill })
   things = {
     lead: leadId,
     token: made.body.id,
     connection: connected.body.id,
     rejected: await insertRejected(database, { workspaceId }),
     job: await deadJob(workspaceId, leadId),
+    backfill: run.body.id,
   }
 })
 tenancy.after(() => api.close())

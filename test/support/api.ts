@@ -91,6 +91,7 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     version: '1.2.3',
     window: { quietMs: 3000, maxWaitMs: 15_000 },
     webDist: join(import.meta.dirname, 'no-such-directory'),
+    backfillSoon() {},
     scoreSoon: async (leads) => void calls.scored.push(...leads),
     callbackTokens,
     forgetConnection: (hashes) => void calls.forgottenConnections.push(...hashes),

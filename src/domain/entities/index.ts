@@ -1,6 +1,7 @@
 /** Every entity, for the ORM to discover. */
 import { ApiToken, AuditEvent, FeedTicket } from './access.ts'
 import { AiDraft, AiInteraction } from './ai.ts'
+import { Backfill } from './backfill.ts'
 import { Connection } from './connection.ts'
 import { Lead, LeadContact, LeadIdentity } from './lead.ts'
 import { Message } from './message.ts'
@@ -21,6 +22,7 @@ export const entities = [
   ScoreEvent,
   AiInteraction,
   AiDraft,
+  Backfill,
   RejectedDelivery,
   ApiToken,
   FeedTicket,

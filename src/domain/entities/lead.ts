@@ -12,6 +12,8 @@ const leadSchema = defineEntity({
   name: 'Lead',
   tableName: 'lead',
   indexes: [
+    // Feed snapshots and backfill runs go through a workspace by id.
+    { name: 'lead_of_workspace', properties: ['workspace', 'id'] },
     // GET /leads: newest activity first, with and without a score filter.
     { name: 'lead_list_by_activity', properties: ['workspace', 'lastActivityAt', 'id'] },
     {

@@ -1,0 +1,58 @@
+import * as assert from 'uvu/assert'
+import { runningBackfill, startBackfill } from '../../src/domain/backfill.ts'
+import { disqualify } from '../../src/domain/disqualification.ts'
+import { type LlmApp, llmApp } from '../support/llm-app.ts'
+import { suite } from '../support/suite.ts'
+import { until } from '../support/until.ts'
+
+const test = suite('a backfill run at work', 60_000)
+let llm: LlmApp
+
+test.before(async () => {
+  llm = await llmApp()
+})
+test.after(() => llm.close())
+
+const leads = () =>
+  llm.database.query<{ id: string; seq: number; clean: boolean; by: string | null }>(
+    `select id, message_seq as seq, message_seq = scored_seq as clean, scored_by as by
+     from lead order by created_at`,
+  )
+const allScored = (count: number) =>
+  until(leads, (all) => all.length === count && all.every(({ clean, by }) => clean && by !== null))
+
+test('every lead is scored again by the model, a disqualified one without a call', async () => {
+  for (const name of ['a', 'b', 'c']) await llm.say(`${name}@${name}.example`, 'What is the price?')
+  const before = await allScored(3)
+  const calls = llm.fake.calls.length
+  const workspaceId = llm.workspace.id
+  const leadId = before[2]?.id ?? ''
+  // As if it had been disqualified by an import: nobody sent a scoring job.
+  await disqualify(llm.database, { workspaceId, leadId, reason: 'competitor', by: 'person' })
+
+  const run = await llm.database.transaction((tx) =>
+    startBackfill(tx, { workspaceId, scope: 'all', ratePerSecond: 2, createdBy: 'test' }),
+  )
+  assert.is(run?.total, 3)
+  llm.app.backfillSoon()
+  await until(
+    () => runningBackfill(llm.database, workspaceId),
+    (running) => running === null,
+  )
+  const after = await allScored(3)
+  assert.is(llm.fake.calls.length, calls + 2)
+  assert.equal(
+    after.map(({ by }) => by),
+    ['gpt-5-nano', 'gpt-5-nano', 'disqualified'],
+  )
+  assert.equal(
+    after.map(({ seq }) => Number(seq)),
+    [2, 2, 2],
+  )
+  const [ended] = await llm.database.query<{ enqueued: number; disqualified: number }>(
+    'select enqueued, disqualified from backfill',
+  )
+  assert.equal(ended, { enqueued: 3, disqualified: 1 })
+})
+
+test.run()
