@@ -8,6 +8,7 @@ import { exactTime, type Page, type PageRequest, pageOf, type TimeKey } from './
 import { type Sql, type Store, type Tx, toDate, toDateOrNull } from './domain/sql.ts'
 import {
   DEAD_LETTER_QUEUE,
+  JOB_AGE_ORDER,
   type Jobs,
   type PostProcessData,
   postProcessQueueOf,
@@ -121,7 +122,9 @@ async function list(
   if (query.error) add((n) => `strpos(lower(${jobError}), lower(${n}::text)) > 0`, query.error)
   if (after) {
     const [at, id] = [params.push(after.at), params.push(after.id)]
-    conditions.push(` and (created_on, id) < ($${at}::timestamptz, $${id}::uuid)`)
+    conditions.push(
+      ` and (${JOB_AGE_ORDER}, id) < ($${at}::timestamptz - timestamptz 'epoch', $${id}::uuid)`,
+    )
   }
   const rows = await sql.query<JobRecord>(
     `select page.* from unnest($2::text[], $3::text[]) as branch (queue, boss_state)
@@ -136,7 +139,7 @@ async function list(
        from pgboss.job
        where name = branch.queue and state = branch.boss_state::pgboss.job_state
          and data ->> 'workspaceId' = $1::text${conditions.join('')}
-       order by created_on desc, id desc
+       order by ${JOB_AGE_ORDER} desc, id desc
        limit $4::int
      ) as page
      order by page.created_on desc, page.id desc
