@@ -50,6 +50,8 @@ export interface LifeOptions<Msg> {
   /** A message was taken: from outside, from itself, from a timer or from side work. */
   onSent(): void
   onHandled(): void
+  /** Side work was begun; settles, never rejects, when it is over, also after the end. */
+  onWork(work: Promise<void>): void
   /** The handler threw, or mapping a result to a message did. The life is over already. */
   onCrash(error: unknown, unhandled: Msg[]): void
 }
@@ -131,11 +133,13 @@ function live<Msg>(options: LifeOptions<Msg>, holder: Ref<unknown>, generation: 
     after: (ms, message) => timers.after(ms, () => send(message)),
     run(work, done, failed) {
       if (ended) return
-      Promise.resolve()
-        .then(() => work(controller.signal))
-        .then(done, failed)
-        .then(send)
-        .catch(crash)
+      options.onWork(
+        Promise.resolve()
+          .then(() => work(controller.signal))
+          .then(done, failed)
+          .then(send)
+          .then(() => {}, crash),
+      )
     },
   }
   try {

@@ -2,6 +2,7 @@
  * The actor tree: `app` with five channel ingest actors, five post-process actors, the dispatcher,
  * the feed, recovery, and a scorer for each lead at work. This file wires them; it decides nothing.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AiBudget } from '../domain/ai/budget.ts'
 import type { ModelLife, ModelWatch } from '../domain/ai/model-life.ts'
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
@@ -82,10 +83,13 @@ export interface AppMeters {
 
 /** A call to the LLM may take its time limit; longer ones are aborted and given back. */
 const CALLS_GRACE_MS = 15_000
+/** For side work that hears its abort late; with the calls' grace it stays within the 25 s of all. */
+const SIDE_WORK_GRACE_MS = 2000
 
 export function startApp(options: AppOptions): App {
   const { log, store, jobs } = options
   const system = actorSystem({
+    random: options.random,
     onCrash: (actor, error, status) => log.error({ actor, status, err: error }, 'actor crashed'),
   })
   const llmGate = gate({ limit: options.llmConcurrency })
@@ -222,6 +226,11 @@ async function stopInOrder(
   await Promise.all(channels.map((channel) => ingests[channel].drained()))
   await dispatch?.shutdown(CALLS_GRACE_MS)
   system.stop()
+  // The database is closed next: what was aborted may still be using it.
+  const limit = new AbortController()
+  const late = delay(SIDE_WORK_GRACE_MS, undefined, { signal: limit.signal }).catch(() => {})
+  await Promise.race([system.stopped(), late])
+  limit.abort()
 }
 
 /** One line per failure. A database error is named by its code: its message may quote values. */

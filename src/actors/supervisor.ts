@@ -17,7 +17,7 @@ export interface ActorSpec<Msg> {
 }
 
 export interface RestartPolicy {
-  /** First wait before a respawn; doubles per crash in the window. */
+  /** First wait before a respawn; doubles per crash in the window. Each is cut by up to half. */
   delayMs: number
   delayMsMax: number
   /** More crashes than this within `windowMs` and the actor is down until `retryDownMs` passed. */
@@ -50,6 +50,8 @@ export interface Actor<Msg> {
   readonly offer: (message: Msg, depthMax: number) => boolean
   /** Ends the incarnation; may be called twice. Unhandled messages go to `onLost`. */
   stop(): void
+  /** Resolves when the side work of all its incarnations is over; `stop` aborts it. */
+  stopped(): Promise<void>
   meters(): ActorMeters
 }
 
@@ -57,12 +59,16 @@ export interface ActorSystem {
   spawn<Msg>(spec: ActorSpec<Msg>): Actor<Msg>
   /** One row per living actor. */
   meters(): ActorMeters[]
-  /** Stops whatever still lives, then the system. May be called twice. */
+  /** Stops whatever still lives, the youngest first, then the system. May be called twice. */
   stop(): void
+  /** Resolves when the side work of every actor is over; `stop` aborts it. */
+  stopped(): Promise<void>
 }
 
 export interface ActorSystemOptions {
   onCrash(actor: string, error: unknown, status: ActorStatus): void
+  /** From 0 to 1: actors that crashed together do not come back together. */
+  random?(): number
 }
 
 /** Channel, dispatcher and feed actors: five crashes within a minute and it is down, not looping. */
@@ -74,32 +80,39 @@ export const defaultRestart: RestartPolicy = {
   retryDownMs: 300_000,
 }
 
-export function actorSystem({ onCrash }: ActorSystemOptions): ActorSystem {
+export function actorSystem(options: ActorSystemOptions): ActorSystem {
   const root = actorRoot()
   const actors = new Set<Actor<never>>()
+  const work = workSet()
   let stopped = false
   return {
     spawn(spec) {
       if (stopped) throw new Error(`the actor system is stopped: no ${spec.name}`)
-      return supervise(spec, root, onCrash, actors)
+      return supervise(spec, root, { ...options, living: actors, onWork: work.add })
     },
     meters: () => [...actors].map((actor) => actor.meters()),
     stop() {
-      // Not over a copy: an actor that another one's `onLost` spawns meanwhile must end as well.
-      for (const actor of actors) actor.stop()
+      // Again and again: an actor that another one's `onLost` spawns meanwhile must end as well.
+      while (actors.size > 0) for (const actor of [...actors].reverse()) actor.stop()
       stopped = true
       root.stop()
     },
+    stopped: work.over,
   }
+}
+
+interface Surroundings extends ActorSystemOptions {
+  living: Set<Actor<never>>
+  onWork(work: Promise<void>): void
 }
 
 function supervise<Msg>(
   spec: ActorSpec<Msg>,
   root: ActorRoot,
-  onCrash: ActorSystemOptions['onCrash'],
-  living: Set<Actor<never>>,
+  { onCrash, living, onWork, random = Math.random }: Surroundings,
 ): Actor<Msg> {
-  const crashes = spec.restart && crashCounter(spec.restart)
+  const crashes = spec.restart && crashCounter(spec.restart, random)
+  const work = workSet()
   const counters = { sent: 0, seen: 0, restarts: 0, deadLetters: 0 }
   let status: ActorStatus = 'running'
   let respawnTimer: NodeJS.Timeout | undefined
@@ -112,6 +125,10 @@ function supervise<Msg>(
       incarnate: spec.incarnate,
       onSent: () => void counters.sent++,
       onHandled: () => void counters.seen++,
+      onWork(begun) {
+        work.add(begun)
+        onWork(begun)
+      },
       onCrash: crashed,
     })
     life = born
@@ -163,6 +180,7 @@ function supervise<Msg>(
       living.delete(actor as Actor<never>)
       lose(life?.end() ?? [])
     },
+    stopped: work.over,
     meters: () => ({ name: spec.name, status, depth: life?.depth() ?? 0, ...counters }),
   }
   living.add(actor as Actor<never>)
@@ -171,14 +189,32 @@ function supervise<Msg>(
 }
 
 /** What follows a crash: a respawn whose wait doubles, or a long pause when they come too fast. */
-function crashCounter(policy: RestartPolicy) {
+function crashCounter(policy: RestartPolicy, random: () => number) {
+  const jittered = (ms: number) => ms * (1 - random() / 2)
   let times: number[] = []
   return {
     add(now: number): { status: ActorStatus; waitMs: number } {
       times = [...times.filter((at) => now - at < policy.windowMs), now]
-      if (times.length > policy.crashesMax) return { status: 'down', waitMs: policy.retryDownMs }
+      if (times.length > policy.crashesMax) {
+        return { status: 'down', waitMs: jittered(policy.retryDownMs) }
+      }
       const backoffMs = policy.delayMs * 2 ** (times.length - 1)
-      return { status: 'restarting', waitMs: Math.min(backoffMs, policy.delayMsMax) }
+      return { status: 'restarting', waitMs: jittered(Math.min(backoffMs, policy.delayMsMax)) }
+    },
+  }
+}
+
+/** Side work that is under way. */
+function workSet() {
+  const open = new Set<Promise<void>>()
+  return {
+    add(work: Promise<void>): void {
+      open.add(work)
+      void work.then(() => open.delete(work))
+    },
+    async over(): Promise<void> {
+      // What ends may have begun more.
+      while (open.size > 0) await Promise.all(open)
     },
   }
 }

@@ -1,3 +1,4 @@
+import * as fakeTimers from '@sinonjs/fake-timers'
 import * as assert from 'uvu/assert'
 import type { Self } from '../../src/actors/actor.ts'
 import {
@@ -210,6 +211,87 @@ test('stop ends timers, hands back the mailbox and may be called twice', () => {
     true,
     'no timer is left but the one of the test itself',
   )
+})
+
+test('the wait before a restart doubles, up to a most, and is cut by up to half', async () => {
+  const waits = async (random: number): Promise<number[]> => {
+    const timers = fakeTimers.install({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    try {
+      const policy = { ...restart, delayMs: 1000, delayMsMax: 3000, crashesMax: 3 }
+      const jittered = actorSystem({ onCrash() {}, random: () => random })
+      const actor = jittered.spawn<string>({
+        name: 'jitter',
+        restart: policy,
+        incarnate() {
+          throw new Error('cannot be built')
+        },
+      })
+      const found: number[] = []
+      for (let restarts = 1; restarts <= 4; restarts++) {
+        const from = Date.now()
+        timers.next()
+        found.push(Date.now() - from)
+        assert.is(actor.meters().restarts, restarts)
+      }
+      jittered.stop()
+      return found
+    } finally {
+      timers.uninstall()
+    }
+  }
+  assert.equal(await waits(0), [1000, 2000, 3000, 60_000])
+  assert.equal(await waits(1), [500, 1000, 1500, 30_000])
+})
+
+test('stop goes from the youngest to the eldest', () => {
+  const order: string[] = []
+  for (const name of ['root', 'branch', 'leaf']) {
+    system.spawn<string>({
+      name,
+      restart,
+      incarnate: () => ({ handle() {}, dispose: () => void order.push(name) }),
+    })
+  }
+  system.stop()
+  assert.equal(order, ['leaf', 'branch', 'root'])
+})
+
+test('stopped waits for side work, of an incarnation that crashed, too', async () => {
+  const slow = signal()
+  const aborted = signal()
+  let crashed = false
+  const actor = system.spawn<string>({
+    name: 'slow',
+    restart,
+    incarnate(self) {
+      return {
+        handle(message) {
+          if (message === 'boom') throw new Error('boom')
+          self.run(
+            async (abort) => {
+              abort.addEventListener('abort', () => aborted.resolve())
+              await slow.promise
+            },
+            () => 'done',
+            () => 'failed',
+          )
+          crashed = true
+          self.tell('boom')
+        },
+      }
+    },
+  })
+  actor.tell('work')
+  await until(() => crashed)
+  await aborted.promise
+  system.stop()
+  let over = 0
+  const ends = Promise.all([actor, system].map((each) => each.stopped().then(() => over++)))
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.is(over, 0, 'its work goes on')
+  slow.resolve()
+  await ends
+  assert.is(over, 2)
 })
 
 async function until(condition: () => boolean): Promise<void> {
