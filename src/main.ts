@@ -200,12 +200,14 @@ function openScorer({ openai }: Config, database: Database, log: Log): Judges {
         ? log.warn({ workspaceId }, 'monthly AI budget used up: the rules score provisionally')
         : log.info({ workspaceId }, 'monthly AI budget allows calls again'),
   })
-  const scoring = openaiScorer(options)
+  // One client, so that scores, sentiment and drafts share each model's circuit breaker.
+  const client = openaiClient(options)
+  const scoring = openaiScorer(options, client)
   return {
     scorer: budgetedScorer({ model: scoring, rules, budget }),
     budget,
     modelWatch: scoring,
-    model: budgetedModel(openaiClient(options), budget),
+    model: budgetedModel(client, budget),
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AiBudget } from '../domain/ai/budget.ts'
-import type { ModelLife, ModelWatch } from '../domain/ai/model-life.ts'
+import type { ModelCircuit, ModelLife, ModelWatch } from '../domain/ai/model-life.ts'
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
 import { noOutside, type Outside } from '../domain/post-process/outside.ts'
 import type { Pruned, Pruner } from '../domain/retention.ts'
@@ -79,6 +79,8 @@ export interface AppMeters {
   gate: ReturnType<Gate['meters']>
   /** Null where no model scores. */
   model: ModelLife | null
+  /** Null where no model scores. */
+  circuit: ModelCircuit | null
 }
 
 /** A call to the LLM may take its time limit; longer ones are aborted and given back. */
@@ -123,6 +125,7 @@ export function startApp(options: AppOptions): App {
       jobs: worker?.dispatcher.meters() ?? null,
       gate: llmGate.meters(),
       model: options.modelWatch?.life() ?? null,
+      circuit: options.modelWatch?.circuit() ?? null,
     }),
     stop() {
       stopping ??= stopInOrder(system, ingests, worker?.dispatcher ?? null)

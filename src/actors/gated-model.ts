@@ -15,6 +15,7 @@ const FIRST = 0
 export function gatedModel(model: LanguageModel, gate: Gate): LanguageModel {
   return {
     async ask(question, signal) {
+      if (gate.meters().pausedMs > PERMIT_WAIT_MS) return busy
       const asked = Promise.withResolvers<boolean>()
       const permit = gate.acquire({ workspaceId: question.workspaceId, since: FIRST }, () =>
         asked.resolve(true),
@@ -29,8 +30,7 @@ export function gatedModel(model: LanguageModel, gate: Gate): LanguageModel {
           permit.release(outcomeOf(answer))
           return answer
         }
-        const reason = 'the model is busy with other calls'
-        return { outcome: 'rate_limited', reason, interactions: [] }
+        return busy
       } finally {
         clearTimeout(timer)
         signal.removeEventListener('abort', stop)
@@ -40,8 +40,17 @@ export function gatedModel(model: LanguageModel, gate: Gate): LanguageModel {
   }
 }
 
+const busy = {
+  outcome: 'rate_limited' as const,
+  reason: 'the model takes no calls just now',
+  interactions: [],
+}
+
 /** What the gate slows down by; a question that was never put shows nothing. */
 function outcomeOf(answer: ModelAnswer<unknown>): CallOutcome {
+  if (answer.outcome !== 'ok' && answer.circuitOpenMs !== undefined) {
+    return { ok: false, circuitOpen: { retryAfterMs: answer.circuitOpenMs } }
+  }
   if (answer.interactions.length === 0) return {}
   if (answer.outcome === 'ok') return { ok: true }
   if (answer.outcome !== 'rate_limited') return {}

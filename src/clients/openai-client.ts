@@ -1,15 +1,16 @@
 /**
  * One question to the OpenAI Responses API, or a compatible server: a hard time limit, no retries
- * in the process (the job is the retry), the successor of a retired model, and an accounting entry
- * for every call. It guarantees an end within `timeoutMs` and that failure is a value; it does not
+ * in the process (the job is the retry), the successor of a retired model, a circuit breaker per model, and
+ * an accounting entry for every call. It guarantees an end within `timeoutMs` and that failure is a value; it does not
  * limit how many questions run at once.
  */
 import { createHash } from 'node:crypto'
 import OpenAI from 'openai'
 import type { ResponseCreateParamsNonStreaming } from 'openai/resources/responses/responses'
 import type { ModelWatch } from '../domain/ai/model-life.ts'
-import { costUsd, effortFor, factsOf } from '../domain/scoring/models.ts'
+import { effortFor, factsOf } from '../domain/scoring/models.ts'
 import type { Interaction, InteractionOutcome } from '../domain/scoring/score.ts'
+import { type CircuitEvent, type ModelBreaker, modelBreaker } from './model-breaker.ts'
 import {
   type ModelChoice,
   type ModelEnding,
@@ -18,6 +19,7 @@ import {
 } from './model-choice.ts'
 import { readModelList } from './model-list.ts'
 import { type Failure, failure, failureOfError } from './openai-failure.ts'
+import { interactionOf } from './openai-interaction.ts'
 import { type Billing, billingOf, parseReply, textOf } from './openai-reply.ts'
 import { type TimeLimit, timeLimit } from './time-limit.ts'
 
@@ -43,6 +45,7 @@ export interface OpenAiClientOptions {
 export type OpenAiEvent =
   | ModelReplaced
   | ModelEnding
+  | CircuitEvent
   | { level: 'warn'; event: 'openai.unknown_price'; model: string; cause: 'not_in_price_table' }
   | {
       level: 'error'
@@ -71,6 +74,8 @@ export type Answer<Value> =
       reason: string
       terminal: boolean
       retryAfterMs: number | null
+      /** The model's circuit is open and lets the next call through after this. */
+      circuitOpenMs?: number
       interactions: Interaction[]
     }
 
@@ -82,6 +87,8 @@ export interface OpenAiClient extends ModelWatch {
 
 interface Call<Value> {
   result: { value: Value } | { failure: Failure }
+  /** That of `result`. */
+  failure: Failure | null
   interaction: Interaction
 }
 
@@ -89,8 +96,8 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
   const sdk = connect(options)
   const announced = new Set<string>()
   const announce = (event: OpenAiEvent) => {
-    // An ending is told each day; another model without a price is another piece of news.
-    if (event.event === 'openai.model_ending') return options.log?.(event)
+    // An ending is told each day, a circuit each time it opens; another model without a price is another piece of news.
+    if (isNewsEachTime(event)) return options.log?.(event)
     const about = event.event === 'openai.unknown_price' ? event.model : event.cause
     const key = `${event.event} ${about}`
     if (announced.has(key)) return
@@ -98,6 +105,13 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
     options.log?.(event)
   }
   const choice = modelChoice({ ...options, announce })
+  const breakers = new Map<string, ModelBreaker>()
+  /** There are two at most: the configured model and its successor. */
+  const breakerOf = (model: string): ModelBreaker => {
+    const breaker = breakers.get(model) ?? modelBreaker(model, announce)
+    breakers.set(model, breaker)
+    return breaker
+  }
 
   async function ask<Value>(question: Question<Value>, signal: AbortSignal) {
     const limit = timeLimit(signal, options.timeoutMs)
@@ -106,7 +120,12 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
       let model = choice.current()
       while (true) {
         if (signal.aborted) return failed(failure('error', 'aborted'), interactions)
-        const call = await callOnce({ sdk, options, question, model, limit })
+        const asked = model
+        const breaker = breakerOf(asked)
+        const call = await breaker.run(() =>
+          callOnce({ sdk, options, question, model: asked, limit }),
+        )
+        if (call === 'refused') return failed(circuitOpen, interactions, breaker)
         interactions.push(call.interaction)
         announceUnpriced(call.interaction, announce)
         if ('value' in call.result) {
@@ -117,8 +136,8 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
         const { cause } = call.result.failure
         const next = cause === 'model_not_found' ? choice.afterMissing(model) : null
         if (next === null) {
-          if (cause !== 'other') announce(attention(model, cause))
-          return failed(call.result.failure, interactions)
+          if (isForPeople(cause)) announce(attention(model, cause))
+          return failed(call.result.failure, interactions, breaker)
         }
         model = next
       }
@@ -130,6 +149,11 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
     inUse: choice.inUse,
     ask,
     life: choice.life,
+    circuit() {
+      const { model } = choice.inUse()
+      const breaker = breakerOf(model)
+      return { model, state: breaker.state(), openMs: breaker.openMs() }
+    },
     check: async (stop) => {
       const { apiKey, fetch } = options
       choice.learn(await readModelList({ baseURL: baseUrlOf(options), apiKey, fetch }, stop))
@@ -196,7 +220,8 @@ async function callOnce<Value>(of: {
   const latencyMs = Math.max(0, of.options.now().getTime() - startedAt.getTime())
   const { promptVersion } = question
   const made = { model, promptVersion, latencyMs, requestId }
-  return { result, interaction: interactionOf(made, billing, result) }
+  const failure = 'failure' in result ? result.failure : null
+  return { result, failure, interaction: interactionOf(made, billing, failure) }
 }
 
 function body(question: Question<unknown>, model: string): ResponseCreateParamsNonStreaming {
@@ -234,43 +259,26 @@ async function readText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function interactionOf(
-  made: { model: string; promptVersion: string; latencyMs: number; requestId: string | null },
-  { model, standardTier, usage }: Billing,
-  result: Call<unknown>['result'],
-): Interaction {
-  const answering = model ?? made.model
-  const { inputTokens, outputTokens } = usage
-  const counted = inputTokens !== null && outputTokens !== null
-  const cost =
-    counted && standardTier
-      ? costUsd(answering, {
-          inputTokens,
-          outputTokens,
-          cachedTokens: usage.cachedTokens ?? 0,
-          cacheWriteTokens: usage.cacheWriteTokens ?? 0,
-        })
-      : null
-  const failed = 'failure' in result ? result.failure : null
-  return {
-    requestedModel: made.model,
-    model: answering,
-    promptVersion: made.promptVersion,
-    outcome: failed?.outcome ?? 'ok',
-    inputTokens,
-    cachedTokens: usage.cachedTokens,
-    outputTokens,
-    reasoningTokens: usage.reasoningTokens,
-    costUsd: cost,
-    latencyMs: made.latencyMs,
-    requestId: made.requestId,
-    error: failed?.reason ?? null,
-  }
+const circuitOpen = failure('error', 'the model’s circuit is open')
+
+/** The call that opened a circuit says so as well: nobody else has to run into it. */
+function failed(
+  { outcome, reason, terminal, retryAfterMs }: Failure,
+  interactions: Interaction[],
+  breaker?: ModelBreaker,
+) {
+  const isOpen = breaker !== undefined && breaker.state() !== 'closed'
+  const open = isOpen ? { circuitOpenMs: breaker.openMs() } : {}
+  return { outcome, reason, terminal, retryAfterMs, interactions, ...open }
 }
 
-function failed({ outcome, reason, terminal, retryAfterMs }: Failure, interactions: Interaction[]) {
-  return { outcome, reason, terminal, retryAfterMs, interactions }
-}
+const isNewsEachTime = ({ event }: OpenAiEvent) =>
+  event === 'openai.model_ending' ||
+  event === 'openai.circuit_opened' ||
+  event === 'openai.circuit_closed'
+
+const isForPeople = (cause: Failure['cause']): cause is (typeof attentionCauses)[number] =>
+  attentionCauses.some((known) => known === cause)
 
 function attention(model: string, cause: (typeof attentionCauses)[number]): OpenAiEvent {
   return { level: 'error', event: 'openai.needs_attention', model, cause }

@@ -14,8 +14,17 @@ export interface Failure {
   reason: string
   terminal: boolean
   retryAfterMs: number | null
-  /** What somebody has to act on: another model, a bill, a key. */
-  cause: 'model_not_found' | 'insufficient_quota' | 'bad_credentials' | 'other'
+  /**
+   * What somebody has to act on (another model, a bill, a key), what is the provider's trouble and
+   * counts for the circuit breaker, and what our own side ended.
+   */
+  cause:
+    | 'model_not_found'
+    | 'insufficient_quota'
+    | 'bad_credentials'
+    | 'outage'
+    | 'aborted'
+    | 'other'
 }
 
 /** The provider's policy said no to this text; saying it again changes nothing. */
@@ -39,14 +48,23 @@ export function failure(
   return { outcome, reason, terminal: false, retryAfterMs: null, cause: 'other', ...rest }
 }
 
+/** The provider is not there or not well: nothing about this request. */
+export function outage(
+  outcome: 'timeout' | 'error',
+  reason: string,
+  retryAfterMs: number | null = null,
+): Failure {
+  return failure(outcome, reason, { retryAfterMs, cause: 'outage' })
+}
+
 /** Unknown errors are retryable: the queue bounds the attempts, a lost score has no second chance. */
 export function failureOfError(error: unknown, now: Date): Failure {
-  if (error instanceof APIConnectionTimeoutError) return failure('timeout', 'connection timed out')
+  if (error instanceof APIConnectionTimeoutError) return outage('timeout', 'connection timed out')
   if (error instanceof APIError && error.status !== undefined) return failureOfStatus(error, now)
-  if (error instanceof APIError) return failure('error', 'connection failed')
+  if (error instanceof APIError) return outage('error', 'connection failed')
   // What undici throws when a connection ends in the middle of a body carries the socket's error.
   if (error instanceof Error && error.cause !== undefined) {
-    return failure('error', 'connection lost')
+    return outage('error', 'connection lost')
   }
   if (error instanceof RangeError) return failure('invalid', 'reply is too large')
   return failure('error', 'unknown failure')
@@ -59,7 +77,7 @@ export function failureOfCode(code: string | null): Failure {
     return failure('refused', `refused: ${shown}`, { terminal: true })
   }
   if (code === 'rate_limit_exceeded') return failure('rate_limited', 'rate limited')
-  return failure('error', `provider failed: ${shown}`)
+  return outage('error', `provider failed: ${shown}`)
 }
 
 /** `retry-after-ms` or `retry-after` (seconds or an HTTP date), capped; null when not usable. */
@@ -88,10 +106,8 @@ function failureOfStatus(error: APIError, now: Date): Failure {
     })
   }
   if (code !== null && quotaCodes.has(code)) {
-    return failure('rate_limited', `quota used up (${said})`, {
-      retryAfterMs: RETRY_AFTER_MS_MAX,
-      cause: 'insufficient_quota',
-    })
+    // How long to wait is the circuit breaker's to say, for all leads together.
+    return failure('rate_limited', `quota used up (${said})`, { cause: 'insufficient_quota' })
   }
   if (status === 401 || status === 403) {
     return failure('error', `credentials refused (${said})`, {
@@ -105,6 +121,7 @@ function failureOfStatus(error: APIError, now: Date): Failure {
   if (status === 429)
     return failure('rate_limited', `rate limited (${said})`, { retryAfterMs: wait })
   if (status === 408) return failure('timeout', said, { retryAfterMs: wait })
+  if (status >= 500) return outage('error', said, wait)
   const terminal = status >= 400 && status < 500 && !retryableStatuses.has(status)
   return failure('error', said, { terminal, retryAfterMs: wait })
 }

@@ -3,7 +3,7 @@
  * on its own, because it is billed and recorded even when the rest of the reply is of no use.
  */
 import { z } from 'zod'
-import { type Failure, failure, failureOfCode } from './openai-failure.ts'
+import { type Failure, failure, failureOfCode, outage } from './openai-failure.ts'
 
 export interface ReplyUsage {
   inputTokens: number | null
@@ -84,7 +84,9 @@ export function parseReply(
     return { body: JSON.parse(text) }
   } catch {
     const meant = text.trim() !== '' && /json/i.test(contentType ?? '')
-    return { failure: failure(meant ? 'invalid' : 'error', 'unreadable reply') }
+    const reason = 'unreadable reply'
+    // A page of a proxy or nothing at all: it was not the model that answered.
+    return { failure: meant ? failure('invalid', reason) : outage('error', reason) }
   }
 }
 
@@ -95,7 +97,7 @@ export function textOf(body: unknown): { text: string } | { failure: Failure } {
   const reply = parsed.data
   if (reply.status === 'incomplete') return { failure: incomplete(reply) }
   if (reply.status === 'failed') return { failure: failureOfCode(reply.error?.code ?? null) }
-  if (reply.status !== 'completed') return { failure: failure('error', 'reply without an end') }
+  if (reply.status !== 'completed') return { failure: outage('error', 'reply without an end') }
 
   const messages = (reply.output ?? []).filter(
     ({ type, phase }) => type === 'message' && phase !== 'commentary',

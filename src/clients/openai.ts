@@ -30,7 +30,9 @@ export interface OpenAiScorerOptions extends OpenAiClientOptions {
 }
 
 /** The model that scores now differs from `name` once the successor took over: see `inUse`. */
-export interface OpenAiScorer extends Scorer, Pick<OpenAiClient, 'inUse' | 'life' | 'check'> {}
+export interface OpenAiScorer
+  extends Scorer,
+    Pick<OpenAiClient, 'inUse' | 'life' | 'circuit' | 'check'> {}
 
 /** Reasoning first: the model then writes its evidence before it settles on numbers. */
 const scoreSchema = {
@@ -62,6 +64,7 @@ export function openaiScorer(
     name: options.model,
     inUse: client.inUse,
     life: client.life,
+    circuit: client.circuit,
     check: client.check,
     async score(request, signal): Promise<ScoringResult> {
       try {

@@ -1,5 +1,5 @@
 /** A hard limit on how long a question may take, whether or not what it waits for minds a signal. */
-import { type Failure, failure } from './openai-failure.ts'
+import { type Failure, failure, outage } from './openai-failure.ts'
 
 export interface TimeLimit {
   signal: AbortSignal
@@ -25,8 +25,8 @@ export function timeLimit(caller: AbortSignal, timeoutMs: number): TimeLimit {
         work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
       }),
     failure: () => {
-      if (caller.aborted) return failure('error', 'aborted')
-      return expiry.signal.aborted ? failure('timeout', `no answer in ${timeoutMs} ms`) : null
+      if (caller.aborted) return failure('error', 'aborted', { cause: 'aborted' })
+      return expiry.signal.aborted ? outage('timeout', `no answer in ${timeoutMs} ms`) : null
     },
     close: () => clearTimeout(timer),
   }

@@ -1,7 +1,7 @@
 /** What readiness looks at: the database, the intake, every actor and the oldest unscored lead. */
 import type { App } from '../actors/app.ts'
 import type { Database } from '../database.ts'
-import type { ModelLife } from '../domain/ai/model-life.ts'
+import type { ModelCircuit, ModelLife } from '../domain/ai/model-life.ts'
 import type { HealthReport } from './health.ts'
 
 export async function healthOf(parts: {
@@ -11,7 +11,7 @@ export async function healthOf(parts: {
 }): Promise<HealthReport> {
   const { database, app } = parts
   const oldest = await oldestUnscored(database)
-  const { actors, openOffers, jobs, gate, model } = app.meters()
+  const { actors, openOffers, jobs, gate, model, circuit } = app.meters()
   const down = actors.filter(({ status }) => status === 'down').map(({ name }) => name)
   const checks: HealthReport['checks'] = {
     intake: { ok: parts.isOpen(), details: { openOffers } },
@@ -33,12 +33,16 @@ export async function healthOf(parts: {
         parkedLeads: oldest?.parked ?? null,
         gateHeld: gate.held,
         gateWaiting: gate.waiting,
+        gateLimit: gate.limit,
+        gatePausedSeconds: Math.ceil(gate.pausedMs / 1000),
+        gateProbing: gate.probing,
         postProcessing: jobs?.postProcessing ?? null,
         ...jobs?.scoring,
       },
     },
   }
   if (model) checks.model = modelCheck(model)
+  if (circuit) checks.circuit = circuitCheck(circuit)
   // A channel that is down is shown and retried; the others go on, so traffic still belongs here.
   const ready = parts.isOpen() && oldest !== null
   return { ready, checks }
@@ -56,6 +60,12 @@ function modelCheck({ configured, inUse, because, checkedAt, models }: ModelLife
     listCheckedAt: checkedAt?.toISOString() ?? null,
   }
   return { ok: because === 'configured', details }
+}
+
+/** Open is no cause either: leads wait, without an attempt spent, and probes find the end of it. */
+function circuitCheck({ model, state, openMs }: ModelCircuit) {
+  const details = { model, state, openSeconds: Math.ceil(openMs / 1000) }
+  return { ok: state === 'closed', details }
 }
 
 const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0)

@@ -147,6 +147,8 @@ interface Expectation {
   /** Whether the reply told its usage. */
   billed?: boolean
   retryAfterMs?: number | null
+  /** At least nearly: the clock goes on. */
+  circuitOpenMs?: number
 }
 
 const retryable = { outcome: 'error', terminal: false } as const
@@ -187,7 +189,7 @@ const matrix: Record<string, [FakeAnswer, Expectation]> = {
   ],
   'quota used up': [
     fault.insufficientQuota(),
-    { ...limited, reason: /quota/, retryAfterMs: 900_000 },
+    { ...limited, reason: /quota/, circuitOpenMs: 900_000 },
   ],
   'HTTP 500': [fault.status(500), { ...retryable, reason: /HTTP 500/ }],
   'HTTP 503 with a time': [
@@ -240,11 +242,14 @@ const matrix: Record<string, [FakeAnswer, Expectation]> = {
 for (const [name, [answer, expected]] of Object.entries(matrix)) {
   test(`${name}: ends as ${expected.outcome}${expected.terminal ? ', for good' : ''}`, async () => {
     const { fake, result } = await scoreAfter(answer)
-    const { outcome, terminal, reason, retryAfterMs, interactions } = failed(result)
+    const { outcome, terminal, reason, retryAfterMs, circuitOpenMs, interactions } = failed(result)
     assert.is(outcome, expected.outcome)
     assert.is(terminal, expected.terminal)
     assert.match(reason, expected.reason)
     assert.is(retryAfterMs, expected.retryAfterMs ?? null)
+    assert.is(circuitOpenMs === undefined, expected.circuitOpenMs === undefined)
+    const shortMs = (expected.circuitOpenMs ?? 0) - (circuitOpenMs ?? 0)
+    assert.ok(shortMs >= 0 && shortMs < GENEROUS_MS, `${circuitOpenMs}`)
     assert.is(fake.calls.length, 1, 'the SDK must not retry')
     assert.is(interactions.length, 1)
     const [interaction] = interactions
@@ -330,14 +335,13 @@ test('a wrong key is terminal and calls for a person, once', async () => {
 })
 
 test('a fault is announced again only after a call went well', async () => {
-  const quota = [true, true, false, true]
-  const fake = await open({
-    script: ({ nth }) => (quota[nth - 1] ? fault.insufficientQuota() : undefined),
-  })
+  const wrong = [true, true, false, true]
+  const denied = fault.status(401)
+  const fake = await open({ script: ({ nth }) => (wrong[nth - 1] ? denied : undefined) })
   const causes: string[] = []
   const scorer = scorerOf(fake, { log: ({ cause }) => causes.push(cause) })
-  for (const _ of quota) await scorer.score(request(), never())
-  assert.equal(causes, ['insufficient_quota', 'insufficient_quota'])
+  for (const _ of wrong) await scorer.score(request(), never())
+  assert.equal(causes, ['bad_credentials', 'bad_credentials'])
 })
 
 for (const [name, gone] of Object.entries({

@@ -21,9 +21,19 @@ export interface ModelLife {
   }[]
 }
 
-/** The provider's list of models, looked at now and then. */
+/** Whether the next model is called at all just now, by its circuit breaker in this process. */
+export interface ModelCircuit {
+  model: string
+  /** `open`: no call is made; `half_open`: a probe is under way. */
+  state: 'closed' | 'open' | 'half_open'
+  /** Milliseconds until the next call may be made; 0: now. */
+  openMs: number
+}
+
+/** The provider's list of models, looked at now and then, and what calls say of it. */
 export interface ModelWatch {
   /** Reads the list within its own time limit; throws when the provider does not answer with one. */
   check(signal: AbortSignal): Promise<void>
   life(): ModelLife
+  circuit(): ModelCircuit
 }

@@ -68,6 +68,8 @@ export type ModelAnswer<Value> =
       reason: string
       /** The provider asked to wait this long. */
       retryAfterMs?: number | null
+      /** The model's circuit breaker is open and lets the next call through after this. */
+      circuitOpenMs?: number
       interactions: Interaction[]
     }
 
