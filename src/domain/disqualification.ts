@@ -15,13 +15,19 @@ export interface Disqualification {
   by: Disqualifier
 }
 
-/** False when the lead is unknown or carries this very reason already: nothing new to score. */
+/**
+ * False when the lead is unknown, carries this very reason already, or one that outweighs it: what a
+ * person decided stands above a bounce, and that above an opt-out, which a START text takes back.
+ */
 export async function disqualify(sql: Sql, what: Disqualification): Promise<boolean> {
   const rows = await sql.query(
     `update lead
      set disqualified_reason = $3, disqualified_by = $4, disqualified_at = now(),
        message_seq = message_seq + 1, updated_at = now()
      where id = $1 and workspace_id = $2 and disqualified_reason is distinct from $3
+       and (disqualified_by is null
+         or array_position(array['opt_out', 'bounce', 'person'], $4::text)
+           >= array_position(array['opt_out', 'bounce', 'person'], disqualified_by::text))
      returning id`,
     [what.leadId, what.workspaceId, what.reason, what.by],
   )

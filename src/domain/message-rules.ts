@@ -39,7 +39,8 @@ const smsOptOutWords = new Set(
 const smsOptInWords = new Set(['start', 'unstop'])
 const optOutWords = new Set(
   [
-    'stop,stop all,stop it,just stop,unsubscribe,unsubscribe me,unsubscribed,remove,remove me,optout',
+    'stop texting,stop texting me,stop messaging,stop messaging me,do not text,do not text me',
+    'stop stop,stop,stop all,stop it,just stop,unsubscribe,unsubscribe me,unsubscribed,remove,remove me,optout',
     'opt out,opt me out,take me off,delete me,do not contact,no more emails,no more messages',
     'leave me alone,abmelden,abbestellen,austragen,desabonner,desinscription,desinscrire,baja',
     'dar de baja,darme de baja',

@@ -139,6 +139,9 @@ test('one SMS by app and by workflow webhook is one message, a second one is ano
   assert.is((await workflow('32')).json.status, 'duplicate')
   assert.is((await workflow('40')).json.status, 'accepted')
   assert.is((await connection.post(app('second', '2026-01-06T14:40:05Z'))).json.status, 'duplicate')
+  // Sent again by GoHighLevel, either of the two is a duplicate still.
+  assert.is((await workflow('32')).json.status, 'duplicate')
+  assert.is((await connection.post(app('second', '2026-01-06T14:40:05Z'))).json.status, 'duplicate')
   assert.is((await connection.post(app('third', '2026-01-06T14:40:35Z'))).json.status, 'accepted')
   assert.is((await storedIn(workspaceId)).length, 3)
   // GoHighLevel sends both at once: they may meet in one group.

@@ -21,7 +21,7 @@ export const identityKey = (workspaceId: string, { kind, value }: Identity) =>
 
 const messageKey = (workspaceId: string, dedupeKey: string) => `${workspaceId} ${dedupeKey}`
 
-const dedupeKeysOf = ({ event }: Offered) => [event.dedupeKey, ...event.dedupeAliases]
+export const dedupeKeysOf = ({ event }: Offered) => [event.dedupeKey, ...event.dedupeAliases]
 
 /** Every key that an event may be stored under. */
 export const messageKeysOf = (each: Offered) =>

@@ -1,9 +1,11 @@
 /**
  * Twins: one message that a provider delivers by two routes without a common id (GoHighLevel's app
  * webhook and its workflow webhook). Recognised by lead, channel, text and time; a message takes one
- * twin only, so that a person's second "yes" a minute later is a message of its own.
+ * twin only, so that a person's second "yes" a minute later is a message of its own. The twin's keys
+ * are kept with the message: delivered again, it is a duplicate still.
  */
 import type { Sql } from '../sql.ts'
+import { dedupeKeysOf } from './find-known.ts'
 import type { Offered } from './offered.ts'
 
 /** The routes' clocks and the wait of a workflow lie between the two. */
@@ -14,8 +16,8 @@ export interface Twins {
   take(index: number): string | null
   /** An event of this group that is about to be stored, and may have its twin further on. */
   add(index: number, messageId: string): void
-  /** Messages, stored or about to be, that have their twin now. */
-  taken(): string[]
+  /** Messages, stored or about to be, that have their twin now, with that twin's keys. */
+  taken(): Map<string, string[]>
   /** Leads of events that may have a twin: one that is stored meanwhile must not be missed. */
   watched(): Set<string>
 }
@@ -27,6 +29,8 @@ interface Candidate {
   route: string
   text: string
   at: number
+  /** Of the twin that it has; null: it has none yet. */
+  twinKeys: string[] | null
 }
 
 /** Reads nothing unless an event of the group came by a route that can have a twin. */
@@ -38,33 +42,40 @@ export async function findTwins(
   const wanted = offered.map((each, index) => wantedOf(each, leadIds[index] ?? null))
   const some = wanted.filter((each) => each !== null)
   const candidates = some.length > 0 ? await storedTwins(sql, some) : []
-  const taken: string[] = []
+  const taken = new Map<string, string[]>()
   return {
     take(index) {
       const mine = wanted[index]
       if (!mine) return null
-      const found = candidates.findIndex((other) => isTwin(mine, other))
-      if (found < 0) return null
-      const [twin] = candidates.splice(found, 1) as [Candidate]
-      taken.push(twin.messageId)
+      const again = candidates.find(({ twinKeys }) =>
+        twinKeys?.some((key) => mine.keys.includes(key)),
+      )
+      if (again) return again.messageId
+      const twin = candidates.find((other) => other.twinKeys === null && isTwin(mine, other))
+      if (!twin) return null
+      twin.twinKeys = mine.keys
+      taken.set(twin.messageId, mine.keys)
       return twin.messageId
     },
     add(index, messageId) {
       const mine = wanted[index]
-      if (mine) candidates.push({ ...mine, messageId })
+      if (mine) candidates.push({ ...mine, messageId, twinKeys: null })
     },
     taken: () => taken,
     watched: () => new Set(some.map(({ leadId }) => leadId)),
   }
 }
 
-type Wanted = Omit<Candidate, 'messageId'>
+interface Wanted extends Omit<Candidate, 'messageId' | 'twinKeys'> {
+  keys: string[]
+}
 
-function wantedOf({ event, channel, receivedAt }: Offered, leadId: string | null): Wanted | null {
+function wantedOf(each: Offered, leadId: string | null): Wanted | null {
+  const { event, channel, receivedAt } = each
   const { route } = event.signals
   if (!route || !leadId || event.direction !== 'inbound' || !event.body) return null
   const at = (event.sentAt ?? receivedAt).getTime()
-  return { leadId, channel, route, text: textOf(event.body), at }
+  return { leadId, channel, route, text: textOf(event.body), at, keys: dedupeKeysOf(each) }
 }
 
 const textOf = (body: string) => body.replace(/\s+/g, ' ').trim().toLowerCase()
@@ -79,20 +90,23 @@ function isTwin(mine: Wanted, other: Candidate): boolean {
   )
 }
 
-/** Recent messages of these leads that came by a route and have no twin yet; `isTwin` decides. */
+/** Messages of these leads that came by a route: recent ones, and those whose twin comes again. */
 async function storedTwins(sql: Sql, wanted: Wanted[]): Promise<Candidate[]> {
   const rows = await sql.query<Candidate & { body: string; at: string }>(
     `select message.id as "messageId", message.lead_id as "leadId", message.channel,
-       message.signals ->> 'route' as route, message.body, message.sent_at as at
+       message.signals ->> 'route' as route, message.body, message.sent_at as at,
+       message.signals -> 'twinKeys' as "twinKeys"
      from message
      where message.lead_id = any($1::uuid[]) and message.direction = 'inbound'
-       and message.sent_at between $2::timestamptz and $3::timestamptz
-       and message.signals ? 'route' and not message.signals ? 'twinTaken'
+       and message.signals ? 'route'
+       and (message.sent_at between $2::timestamptz and $3::timestamptz
+         or message.signals -> 'twinKeys' ?| $4::text[])
      order by message.sent_at`,
     [
       wanted.map(({ leadId }) => leadId),
       new Date(Math.min(...wanted.map(({ at }) => at)) - APART_MS_MAX).toISOString(),
       new Date(Math.max(...wanted.map(({ at }) => at)) + APART_MS_MAX).toISOString(),
+      wanted.flatMap(({ keys }) => keys),
     ],
   )
   return rows.map(({ body, at, ...row }) => ({

@@ -30,9 +30,8 @@ export interface GroupToWrite {
 export async function writeGroup(sql: Sql, group: GroupToWrite): Promise<void> {
   const { newIdentities, messages, twins, enqueue } = group
   const changes = leadChanges({ ...group, watched: twins.watched() })
-  const twinsTaken = twins.taken()
-  if (changes.length + newIdentities.length + twinsTaken.length === 0) return
-  const taken = new Set(twinsTaken)
+  const taken = twins.taken()
+  if (changes.length + newIdentities.length + taken.size === 0) return
   const jobs = await collectJobs(enqueue, messages)
   const params = [
     JSON.stringify(changes),
@@ -42,7 +41,8 @@ export async function writeGroup(sql: Sql, group: GroupToWrite): Promise<void> {
     newIdentities.map(({ value }) => value),
     newIdentities.map(({ leadId }) => leadId),
     JSON.stringify(messageRows(messages, taken)),
-    twinsTaken,
+    [...taken.keys()],
+    JSON.stringify(Object.fromEntries(taken)),
   ]
   const parts = [writeSql]
   jobs.forEach(({ text, values }, index) => {
@@ -120,17 +120,19 @@ const writeSql = `
     where (select count(*) from identity) >= 0
     order by workspace_id, dedupe_key
   ), twin as (
-    update message set signals = signals || '{"twinTaken": true}'
+    update message
+    set signals = signals || jsonb_build_object('twinKeys', $9::jsonb -> message.id::text)
     where message.id = any($8::uuid[])
   )`
 
-function messageRows(messages: NewMessage[], taken: Set<string>) {
+function messageRows(messages: NewMessage[], taken: Map<string, string[]>) {
   /** Inbound messages of the same lead that come later in the group. */
   const later = new Map<string, number>()
   return messages.toReversed().map((message) => {
     const { offered, leadId, messageId } = message
     const { event, receivedAt } = offered
     const behind = later.get(leadId) ?? 0
+    const twinKeys = taken.get(messageId)
     const inbound = event.direction === 'inbound'
     if (inbound) later.set(leadId, behind + 1)
     return {
@@ -146,7 +148,7 @@ function messageRows(messages: NewMessage[], taken: Set<string>) {
       external_id: event.externalId,
       subject: event.subject,
       body: event.body,
-      signals: taken.has(messageId) ? { ...event.signals, twinTaken: true } : event.signals,
+      signals: { ...event.signals, ...(twinKeys && { twinKeys }) },
       payload: event.payload,
       sent_at: sentAtOf(offered),
       received_at: receivedAt,

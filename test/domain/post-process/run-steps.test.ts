@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert'
 import type { Database } from '../../../src/database.ts'
 import { channels } from '../../../src/domain/channels/inbound-event.ts'
 import { contactsOf } from '../../../src/domain/contacts.ts'
+import { disqualify } from '../../../src/domain/disqualification.ts'
 import { stepNames } from '../../../src/domain/post-process/step.ts'
 import { stepsOf } from '../../../src/domain/post-process/steps.ts'
 import { testDatabase } from '../../support/database.ts'
@@ -86,6 +87,39 @@ test('a newer START has the last word over a STOP that is processed later', asyn
   await runSteps(database, start)
   await runSteps(database, stop)
   assert.is((await leadSeen(database, stop.leadId)).disqualifiedReason, null)
+})
+
+const at = (minutesAgo: number) => ({ sentAt: new Date(Date.now() - minutesAgo * 60_000) })
+
+test('a START that was written before the STOP changes nothing, however late it arrives', async () => {
+  const of = { lead: { phone: '+12125550145' }, channel: 'sms' as const }
+  const stop = await storeMessage(database, workspace, { ...of, body: 'STOP', ...at(1) })
+  await runSteps(database, stop)
+  const late = await storeMessage(database, workspace, { ...of, body: 'START', ...at(10) })
+  await runSteps(database, late)
+  assert.match(String((await leadSeen(database, stop.leadId)).disqualifiedReason), 'Opt-out')
+})
+
+test('a START takes back neither what a person decided nor a bounce', async () => {
+  for (const by of ['person', 'bounce'] as const) {
+    const of = { lead: { phone: `+1212555014${by === 'person' ? 8 : 9}` }, channel: 'sms' as const }
+    const hello = await storeMessage(database, workspace, { ...of, body: 'Hi' })
+    const reason = `${by} says no`
+    await disqualify(database, { workspaceId: workspace, leadId: hello.leadId, reason, by })
+    for (const body of ['STOP', 'START']) {
+      await runSteps(database, await storeMessage(database, workspace, { ...of, body }))
+    }
+    assert.is((await leadSeen(database, hello.leadId)).disqualifiedReason, reason)
+  }
+})
+
+test('a START by SMS does not take back what was asked by e-mail', async () => {
+  const lead = { email: 'both@harlow.example', phone: '+12125550147' }
+  const mail = await storeMessage(database, workspace, { lead, body: 'Unsubscribe me', ...at(5) })
+  await runSteps(database, mail)
+  const start = { lead, channel: 'sms' as const, body: 'START' }
+  await runSteps(database, await storeMessage(database, workspace, start))
+  assert.match(String((await leadSeen(database, mail.leadId)).disqualifiedReason), 'Opt-out')
 })
 
 test('contacts are read out of the signature, not out of the quoted thread', async () => {
