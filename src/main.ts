@@ -30,6 +30,7 @@ import { type AdminToken, firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
 import { connectionDirectory } from './http/connection-directory.ts'
 import { healthOf } from './http/health-report.ts'
+import { openLeaving } from './http/leave.ts'
 import { listen } from './http/listen.ts'
 import { replayer } from './http/replay.ts'
 import { buildServer } from './http/server.ts'
@@ -58,7 +59,7 @@ async function main(): Promise<void> {
   const key = secretsKey(config)
   const sealing = openSealing(key)
   const callbacks = callbackTokens({ secretsKey: key, now: () => new Date() })
-  const door = { open: true, port: config.port }
+  const door = { ready: true, open: true, port: config.port }
   const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
   const app = startApp({
     store: database,
@@ -80,7 +81,10 @@ async function main(): Promise<void> {
   const opened = { database, jobs, scorer, sealing, callbacks, app }
   const parts = { config, log, admin, window, ...opened, door, publicUrl }
   const server = await openServer(parts)
+  const leaving = openLeaving(server)
   const stop = async () => {
+    door.ready = false
+    await leaving.leave()
     door.open = false
     await app.stop()
     await server.close()
@@ -111,8 +115,11 @@ interface Parts {
   sealing: Sealing
   callbacks: CallbackTokens
   app: App
-  /** Whether requests are taken, and on which port (known once it is open, with PORT=0). */
-  door: { open: boolean; port: number }
+  /**
+   * Whether new senders should come, whether webhooks are still taken, and on which port (known once
+   * it is open, with PORT=0).
+   */
+  door: { ready: boolean; open: boolean; port: number }
   publicUrl(): string
 }
 
@@ -145,7 +152,7 @@ async function openServer(parts: Parts) {
     forgetJobs: jobs.forgetLead,
     jobBoard: jobBoard(database, jobs),
     replay: replayer({ store: database, intake: app.intake, publicUrl }),
-    health: () => healthOf({ database, app, isOpen: () => door.open }),
+    health: () => healthOf({ database, app, isOpen: () => door.ready }),
     webhooks: { connections, intake: app.intake, isOpen: () => door.open, publicUrl, now },
     feed: {
       store: database,
