@@ -87,10 +87,12 @@ test('a call in flight is waited for, its score is stored, the feed is told to c
   const [code, reason] = (await closed) as [number, Buffer]
   assert.is(code, 4212)
   assert.type(JSON.parse(reason.toString()).retryMs, 'number')
-  const leads = await afterwards<{ overall_score: number; owed: unknown }>(leadsSql)
-  const scored = leads.filter(({ overall_score }) => overall_score !== null)
-  assert.is(scored.length, 1)
-  assert.is(Number(scored[0]?.owed), 0)
+  // A message that came in just before the port was left may have been scored as well.
+  const [lead] = await afterwards<{ overall_score: unknown; owed: unknown }>(
+    `${leadsSql} where id in (select lead_id from lead_identity where value = 'waited-for@x.example')`,
+  )
+  assert.type(lead?.overall_score, 'number')
+  assert.is(Number(lead?.owed), 0)
 })
 
 test('a call that does not end is aborted and its job given back, no attempt spent', async () => {
