@@ -4,7 +4,7 @@ import { suite } from '../support/suite.ts'
 import { belongings } from './belongings.ts'
 import { pm2Reloads } from './pm2-reloads.ts'
 
-const test = suite('pm2', 180_000)
+const test = suite('pm2', 300_000)
 const owned = belongings()
 test.after(owned.end)
 
@@ -13,14 +13,15 @@ test('two reloads under load: no failed request, nobody killed, every message sc
   if (storage === 'pglite') return
   const outcome = await pm2Reloads({
     reloads: 2,
-    perSecond: 100,
+    // What a busy machine bears; the long form (`npm run chaos:pm2`) sends 100 a second.
+    perSecond: 25,
     serverUrl: process.env.TEST_DATABASE_URL as string,
     belongings: owned,
     say: () => undefined,
   })
   assert.equal(outcome.findings, [])
   assert.is(outcome.messages, outcome.requests)
-  assert.ok(outcome.requests > 200, `${outcome.requests} requests`)
+  assert.ok(outcome.requests > 50, `${outcome.requests} requests`)
 })
 
 test.run()

@@ -44,7 +44,15 @@ export interface ReloadsOutcome {
 const LEADS = 60
 /** Between two reloads: long enough for the pool of kept connections to fill again. */
 const PAUSE_MS = 500
-const SCORED_WITHIN_MS = 90_000
+/** A busy machine has a backlog by then; a lost message never gets its score. */
+const SCORED_WITHIN_MS = 150_000
+/** Of the service's own warnings, the last ones are shown beside what went wrong. */
+const WARNINGS_MAX = 10
+const unfinishedSql = `
+  select format('%s %s: %s jobs, attempts up to %s, %s not due yet', name, state, count(*),
+    max(retry_count), count(*) filter (where start_after > now())) as line
+  from pgboss.job where state in ('created', 'retry', 'active') group by name, state
+`
 /** The slowest calls outlast the time senders are given to leave, so stops meet calls in flight. */
 const model = { faults: 0, latencyMs: [200, 3000] as [number, number], timeoutMs: 20_000 }
 
@@ -91,11 +99,13 @@ export async function pm2Reloads(options: ReloadsOptions): Promise<ReloadsOutcom
     say(`reload ${reload}: ${Math.round(reloadMs.at(-1) ?? 0)} ms, ${load.failures.length} failed`)
   }
   await load.end()
+  findings.push(...failuresByKind(load.failures))
   await until(
     () => nothingOwed(url),
     (scored) => scored,
     SCORED_WITHIN_MS,
   ).catch((error) => findings.push(`not everything was scored: ${(error as Error).message}`))
+  const warnings = [...new Set(pm2.output().match(/^\{"level":(40|50|60),.*$/gm) ?? [])]
   const sigkills = pm2.logged(/sending SIGKILL/)
   const ends = pm2.logged(/App \[leadpulse:\S+\] exited with code/)
   const badEnds = ends.filter((line) => !/code \[0\]/.test(line))
@@ -109,9 +119,13 @@ export async function pm2Reloads(options: ReloadsOptions): Promise<ReloadsOutcom
   const [stored] = await reader.query<{ count: number }>(
     'select count(*)::int as count from message',
   )
+  const unfinished = await reader.query<{ line: string }>(unfinishedSql)
   await reader.close()
   await place.remove()
-  findings.push(...sigkills, ...badEnds, ...verdict.findings, ...fake.overlaps, ...load.failures)
+  if (findings.length > 0) {
+    findings.push(...unfinished.map(({ line }) => line), ...warnings.slice(-WARNINGS_MAX))
+  }
+  findings.push(...sigkills, ...badEnds, ...verdict.findings, ...fake.overlaps)
   return {
     reloads: options.reloads,
     requests: load.sent(),
@@ -124,6 +138,12 @@ export async function pm2Reloads(options: ReloadsOptions): Promise<ReloadsOutcom
     memoryMb,
     findings,
   }
+}
+
+/** One line per way to fail, with the first request that did. */
+function failuresByKind(failures: string[]): string[] {
+  const kinds = Map.groupBy(failures, (line) => line.replace(/^\S+ /, '').replace(/\d+ ms$/, ''))
+  return [...kinds.values()].map((same) => `${same.length} requests failed: ${same[0]}`)
 }
 
 /** Answers the megabytes of the process that is left. */
