@@ -16,7 +16,7 @@ import { type LlmApp, llmApp } from '../support/llm-app.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
-const test = suite('outage of the provider', 60_000)
+const test = suite('outage of the provider', 90_000)
 const SECOND_MS = 1000
 const OUTAGE_MS = 600 * SECOND_MS
 const LIMIT = 4
@@ -72,6 +72,8 @@ test('through the real queue: no attempt spent, nothing dead-lettered, every lea
              count(*) as leads from lead`,
         ),
       ([row]) => Number(row?.leads) === 8 && Number(row?.dirty) === 0,
+      // Two pauses of the circuit (5 and 10 s), then the delays of the jobs given back.
+      45_000,
     )
     const jobs = await llm.database.query<{ attempts: unknown; dead: unknown }>(
       `select max(retry_count) as attempts,
