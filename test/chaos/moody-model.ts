@@ -83,7 +83,7 @@ export async function moodyModel(
       const { leadRef } = call
       // What post-processing asks is answered at once and well: jobs that wait for it behind others
       // of their lead are still counted as begun when their holder dies, see ARCHITECTURE.
-      if (call.request.text?.format?.name !== 'lead_score') return undefined
+      if (!isScoring(call)) return undefined
       if (leadRef !== null) {
         const other = openCalls().find((each) => each.leadRef === leadRef)
         if (other) {
@@ -110,9 +110,10 @@ export async function moodyModel(
     calmDown() {
       calm = true
     },
-    callCount: () => fake.calls.length,
+    callCount: () => fake.calls.filter(isScoring).length,
     faultCount: () => faultCount,
-    callsOf: (name) => fake.calls.filter((call) => processOf(call) === name).length,
+    callsOf: (name) =>
+      fake.calls.filter((call) => isScoring(call) && processOf(call) === name).length,
     inFlight: (name) =>
       openCalls()
         .filter((call) => name === undefined || processOf(call) === name)
@@ -125,3 +126,4 @@ export async function moodyModel(
 }
 
 const processOf = (call: FakeCall) => String(call.headers[PROCESS_HEADER] ?? 'a process')
+const isScoring = (call: FakeCall) => call.request.text?.format?.name === 'lead_score'
