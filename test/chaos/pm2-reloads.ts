@@ -68,6 +68,8 @@ export async function pm2Reloads(options: ReloadsOptions): Promise<ReloadsOutcom
     ADMIN_TOKEN,
     SCORING_QUIET_MS: '300',
     SCORING_MAX_WAIT_MS: '1500',
+    // Every message is read by the model, too: at 100 a second and 1.6 s a call, 160 are open.
+    LLM_CONCURRENCY: '400',
     LOG_LEVEL: 'info',
     ...place.env,
     ...fake.env('pm2'),
