@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import OpenAI from 'openai'
 import type { ResponseCreateParamsNonStreaming } from 'openai/resources/responses/responses'
 import type { ModelWatch } from '../domain/ai/model-life.ts'
+import type { ModelQuestion } from '../domain/post-process/outside.ts'
 import { effortFor, factsOf } from '../domain/scoring/models.ts'
 import type { Interaction, InteractionOutcome } from '../domain/scoring/score.ts'
 import { type CircuitEvent, type ModelBreaker, modelBreaker } from './model-breaker.ts'
@@ -55,18 +56,6 @@ export type OpenAiEvent =
     }
 const attentionCauses = ['model_not_found', 'insufficient_quota', 'bad_credentials'] as const
 
-export interface Question<Value> {
-  promptVersion: string
-  workspaceId: string
-  instructions: string
-  input: { role: 'developer' | 'user'; content: string }[]
-  /** Strict JSON schema of the answer. */
-  format: { name: string; schema: Record<string, unknown> }
-  maxOutputTokens: number
-  /** Checks the answer's text; the reason must not quote it. */
-  read(text: string): { value: Value } | { invalid: string }
-}
-
 export type Answer<Value> =
   | { outcome: 'ok'; value: Value; model: string; interactions: Interaction[] }
   | {
@@ -82,7 +71,7 @@ export type Answer<Value> =
 export interface OpenAiClient extends ModelWatch {
   /** What the next question will be put to, and why. */
   inUse(): ReturnType<ModelChoice['inUse']>
-  ask<Value>(question: Question<Value>, signal: AbortSignal): Promise<Answer<Value>>
+  ask<Value>(question: ModelQuestion<Value>, signal: AbortSignal): Promise<Answer<Value>>
 }
 
 interface Call<Value> {
@@ -113,7 +102,7 @@ export function openaiClient(options: OpenAiClientOptions): OpenAiClient {
     return breaker
   }
 
-  async function ask<Value>(question: Question<Value>, signal: AbortSignal) {
+  async function ask<Value>(question: ModelQuestion<Value>, signal: AbortSignal) {
     const limit = timeLimit(signal, options.timeoutMs)
     const interactions: Interaction[] = []
     try {
@@ -194,7 +183,7 @@ function announceUnpriced(
 async function callOnce<Value>(of: {
   sdk: OpenAI
   options: OpenAiClientOptions
-  question: Question<Value>
+  question: ModelQuestion<Value>
   model: string
   limit: TimeLimit
 }): Promise<Call<Value>> {
@@ -224,7 +213,7 @@ async function callOnce<Value>(of: {
   return { result, failure, interaction: interactionOf(made, billing, failure) }
 }
 
-function body(question: Question<unknown>, model: string): ResponseCreateParamsNonStreaming {
+function body(question: ModelQuestion<unknown>, model: string): ResponseCreateParamsNonStreaming {
   const effort = effortFor(model)
   const workspace = createHash('sha256').update(question.workspaceId).digest('hex')
   return {
@@ -242,7 +231,7 @@ function body(question: Question<unknown>, model: string): ResponseCreateParamsN
   }
 }
 
-function read<Value>(reply: ReturnType<typeof textOf>, question: Question<Value>) {
+function read<Value>(reply: ReturnType<typeof textOf>, question: ModelQuestion<Value>) {
   if ('failure' in reply) return reply
   const answer = question.read(reply.text)
   return 'value' in answer ? answer : { failure: failure('invalid', answer.invalid) }

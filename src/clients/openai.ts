@@ -1,5 +1,7 @@
 /** The LLM scorer: puts the scoring prompt to a model and lets only a sound answer become a score. */
+
 import { z } from 'zod'
+import type { ModelQuestion } from '../domain/post-process/outside.ts'
 import { isAllowedDeparture } from '../domain/scoring/overall.ts'
 import { buildPrompt, promptVersion } from '../domain/scoring/prompt.ts'
 import {
@@ -11,12 +13,7 @@ import {
   scoreValues,
 } from '../domain/scoring/score.ts'
 import { plainLine } from '../domain/text/plain-answer.ts'
-import {
-  type OpenAiClient,
-  type OpenAiClientOptions,
-  openaiClient,
-  type Question,
-} from './openai-client.ts'
+import { type OpenAiClient, type OpenAiClientOptions, openaiClient } from './openai-client.ts'
 
 /**
  * An answer takes about 150 tokens; a model of unknown effort may think for some thousand before.
@@ -81,7 +78,7 @@ export function openaiScorer(
   }
 }
 
-function questionOf(request: ScoringRequest, marker: string): Question<Scores> {
+function questionOf(request: ScoringRequest, marker: string): ModelQuestion<Scores> {
   return {
     ...buildPrompt(request, marker),
     promptVersion,

@@ -5,8 +5,8 @@ import {
   type OpenAiClientOptions,
   type OpenAiEvent,
   openaiClient,
-  type Question,
 } from '../../src/clients/openai-client.ts'
+import type { ModelQuestion } from '../../src/domain/post-process/outside.ts'
 import {
   type FakeAnswer,
   type FakeOpenAi,
@@ -29,7 +29,7 @@ test.after.each(async () => {
   await fake.close()
 })
 
-const question: Question<string> = {
+const question: ModelQuestion<string> = {
   promptVersion: 'test.v1',
   workspaceId: 'w',
   instructions: 'Answer.',

@@ -56,8 +56,10 @@ export interface ModelQuestion<Value> {
   workspaceId: string
   instructions: string
   input: { role: 'developer' | 'user'; content: string }[]
+  /** Strict JSON schema of the answer. */
   format: { name: string; schema: Record<string, unknown> }
   maxOutputTokens: number
+  /** Checks the answer's text; the reason must not quote it. */
   read(text: string): { value: Value } | { invalid: string }
 }
 

@@ -9,52 +9,24 @@ import { rulesStep } from './rules-step.ts'
 import { sentimentStep } from './sentiment-step.ts'
 import type { Step } from './step.ts'
 
+/** Cheap and certain first: what disqualifies is decided before anything is asked of anybody. */
+const everyStep: readonly Step[] = [
+  rulesStep,
+  backfillStep,
+  contactsStep,
+  enrichmentStep,
+  sentimentStep,
+  draftStep,
+  rollupsStep,
+]
+
+/** All the same today: what a step cannot do for a channel it plans away by itself. */
 const steps: Record<Channel, readonly Step[]> = {
-  email: [
-    rulesStep,
-    backfillStep,
-    contactsStep,
-    enrichmentStep,
-    sentimentStep,
-    draftStep,
-    rollupsStep,
-  ],
-  sms: [
-    rulesStep,
-    backfillStep,
-    contactsStep,
-    enrichmentStep,
-    sentimentStep,
-    draftStep,
-    rollupsStep,
-  ],
-  linkedin: [
-    rulesStep,
-    backfillStep,
-    contactsStep,
-    enrichmentStep,
-    sentimentStep,
-    draftStep,
-    rollupsStep,
-  ],
-  smartlead: [
-    rulesStep,
-    backfillStep,
-    contactsStep,
-    enrichmentStep,
-    sentimentStep,
-    draftStep,
-    rollupsStep,
-  ],
-  instantly: [
-    rulesStep,
-    backfillStep,
-    contactsStep,
-    enrichmentStep,
-    sentimentStep,
-    draftStep,
-    rollupsStep,
-  ],
+  email: everyStep,
+  sms: everyStep,
+  linkedin: everyStep,
+  smartlead: everyStep,
+  instantly: everyStep,
 }
 
 export const stepsOf = (channel: Channel): readonly Step[] => steps[channel]
