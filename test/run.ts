@@ -13,6 +13,8 @@ import { startPostgres } from './support/postgres.ts'
 interface Tally {
   passed: number
   failed: number
+  /** What failed, to be said again at the end: a log that is cut keeps its last lines. */
+  failures: string[]
 }
 
 const root = join(import.meta.dirname, '..')
@@ -43,7 +45,9 @@ interface RunResult {
 async function check(title: string, command: string, args: string[]): Promise<Tally> {
   process.stdout.write(`\n== ${title}\n`)
   const { code } = await run(command, args)
-  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
+  return code === 0
+    ? { passed: 1, failed: 0, failures: [] }
+    : { passed: 0, failed: 1, failures: [`${title}: exit code ${code}`] }
 }
 
 async function suites(storage: string, env: NodeJS.ProcessEnv): Promise<Tally> {
@@ -61,9 +65,23 @@ async function suites(storage: string, env: NodeJS.ProcessEnv): Promise<Tally> {
     )
   const total = figure('Total')
   const passed = figure('Passed')
+  const failures = failuresIn(plain).map((failure) => `on ${storage}: ${failure}`)
   // A suite that breaks outside its tests fails the process, not a count.
-  const broken = code !== 0 && total === passed ? 1 : 0
-  return { passed, failed: total - passed + broken + (total === 0 ? 1 : 0) }
+  if (code !== 0 && total === passed) failures.push(`on ${storage}: exit code ${code}`)
+  if (total === 0) failures.push(`on ${storage}: no test ran`)
+  return { passed, failed: Math.max(total - passed, failures.length), failures }
+}
+
+/** uvu's report of a failed test: its head and the lines up to the stack. */
+function failuresIn(output: string): string[] {
+  const reports = output.split(/^(?=[^\S\n]*FAIL {2})/m).slice(1)
+  return reports.map(
+    (report) =>
+      report
+        .split(/^\s+at /m)[0]
+        ?.trim()
+        .slice(0, 1500) ?? '',
+  )
 }
 
 const tallies: Tally[] = []
@@ -88,5 +106,7 @@ if (pattern === '.*') {
 }
 const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)
 const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
+const failures = tallies.flatMap((tally) => tally.failures)
+if (failures.length > 0) process.stdout.write(`\n== what failed\n${failures.join('\n\n')}\n`)
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 ? 0 : 1
