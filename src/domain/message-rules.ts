@@ -100,9 +100,9 @@ function keyword({ channel, subject, body }: RuleInput): Classification | null {
   }
   const plain = withoutPoliteness(word)
   if (optOutWords.has(plain)) return optOut(`Message says only "${plain}"`)
+  const firstWord = withoutPoliteness(keywordOf(lineAboveSignature(body ?? '')))
+  if (optOutWords.has(firstWord)) return optOut(`Message says "${firstWord}"`)
   if (!mailChannels.has(channel)) return null
-  const firstWord = withoutPoliteness(keywordOf(firstLineOf(body ?? '')))
-  if (optOutWords.has(firstWord)) return optOut(`E-mail says "${firstWord}"`)
   const topic = (subject ?? '').trim().toLowerCase()
   // A `mailto:` List-Unsubscribe arrives as ordinary mail, often with a token in its subject.
   const asksBySubject =
@@ -161,10 +161,20 @@ function withoutPoliteness(word: string): string {
     .trim()
 }
 
-/** First line of a short mail; a greeting above it does not count. */
-function firstLineOf(body: string): string {
+/**
+ * The line of a short message that stands over nothing but a signature; a greeting above it does not
+ * count. '' where the writer goes on: "Stop! \n I was about to call you".
+ */
+function lineAboveSignature(body: string): string {
   if (body.length > FIRST_LINE_BODY_CHARACTERS_MAX) return ''
   const lines = body.split('\n').filter((line) => line.trim() !== '')
   const isGreeting = /^\s*(?:hi|hello|hey|dear|hallo|bonjour|hola)\b.{0,40}$/i.test(lines[0] ?? '')
-  return lines[isGreeting ? 1 : 0] ?? ''
+  const [line = '', ...below] = isGreeting ? lines.slice(1) : lines
+  const goesOn = below.some((next) => !SENT_FROM.test(next) && TALK.test(next))
+  return goesOn ? '' : line
 }
+
+const SENT_FROM = /^\s*(?:sent from|get outlook for|gesendet von|envoyé de)\b/i
+/** Words of a sentence, not of a name, a position or an address. */
+const TALK =
+  /\?|\b(?:i|i'm|i'll|i'd|we|we're|we'll|you|your|me|us|let's|is|are|was|were|have|has|can|could|will|would|do|don't|not|it|this|that|but|because|sounds|works)\b/i

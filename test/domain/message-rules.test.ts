@@ -75,7 +75,18 @@ test('a mail that says only one clear word is an opt-out', () => {
     ...['Remove', 'stop', 'STOP!', 'Opt out', 'opt-out, thanks', 'take me off', 'désabonner'],
     ...['Abmelden', 'unsubscribe\n\nDana Whit\nVP Operations', 'Hi Sam,\n\nStop.\n\nDana'],
   ])
-  assert.is(classify('Stop\n\nDana').reason, 'E-mail says "stop"')
+  assert.is(classify('Stop\n\nDana').reason, 'Message says "stop"')
+})
+
+test('a keyword over a signature is an opt-out on every channel, over more text it is not', () => {
+  for (const channel of ['email', 'sms', 'linkedin', 'smartlead', 'instantly'] as const) {
+    assertKind('opt_out', ['Stop\n- Dana, Harlow Freight', 'Remove me\n\nSent from my iPhone'], {
+      channel,
+    })
+    assertKind('text', ['Stop!\nI was about to call you', 'Remove\nDoes it scale that way?'], {
+      channel,
+    })
+  }
 })
 
 test('an unsubscribe link in a footer of the writer is no wish', () => {
@@ -118,6 +129,11 @@ test('phrases that ask to stop are found on all channels, with the phrase as rea
     'I would like to unsubscribe',
     'How do I unsubscribe from this?',
     'I want you to stop contacting me',
+    'I want off this list',
+    'We would like to be off your mailing list',
+    'No more calls please.',
+    'Stop. You have been calling all week',
+    'Stop emailing me about your meeting tool',
     'opt me out',
     'I revoke my consent',
     'Lose my number',
@@ -149,6 +165,10 @@ test('negations, conditions, questions and other matters are left to judgement',
     'Do not call me, text me instead',
     'Stop calling me and just text me',
     "Don't email me the contract, send it by post",
+    'No more calls please, let us do a Zoom',
+    "No more emails please. Let's talk on the phone",
+    'Stop! I was about to call you',
+    'I want off-site training for 40 people',
     'Remove me from the invite, Jo will join',
     'Take me off speaker',
     'Can this get us off the ground faster?',

@@ -157,6 +157,34 @@ test('one SMS by app and by workflow webhook is one message, a second one is ano
   assert.is((await storedIn(workspaceId)).length, 3 + 1 + 1, 'one of Dana, and the STOP of another')
 })
 
+test('one SMS by app and by two workflows is one message', async () => {
+  const { workspaceId, connection } = await alone({ channel: 'sms', provider: 'gohighlevel' })
+  door.state.now = new Date('2026-01-06T14:32:00Z')
+  const workflow = fixture('ghl_workflow/inbound_sms.json').toString()
+  const other = workflow.replace('f0a1demo-0000', 'beefdemo-0000')
+  const sent = [workflow, other, fixture('ghl_app/inbound_sms.json'), workflow, other]
+  const answers: unknown[] = []
+  for (const body of sent) answers.push((await connection.post(body)).json.status)
+  assert.equal(answers, ['accepted', 'duplicate', 'duplicate', 'duplicate', 'duplicate'])
+  // The person says it again, and each of the three tells of that, too.
+  door.state.now = new Date('2026-01-06T14:40:00Z')
+  const again = (body: string) => connection.post(body.replace('8:31 AM', '8:39 AM'))
+  assert.is((await again(other)).json.status, 'accepted')
+  assert.is((await again(workflow)).json.status, 'duplicate')
+  assert.is((await storedIn(workspaceId)).length, 2)
+})
+
+test('a mail to two of our addresses is one message', async () => {
+  const { workspaceId, connection } = await alone({ channel: 'email', provider: 'postmark' })
+  const mail = JSON.parse(fixture('postmark/inbound_reply.json').toString())
+  const to = (OriginalRecipient: string, MessageID: string) =>
+    connection.post(JSON.stringify({ ...mail, OriginalRecipient, MessageID }))
+  assert.is((await to('sales@northpeak.example', 'a')).json.status, 'accepted')
+  assert.is((await to('sam@northpeak.example', 'b')).json.status, 'duplicate')
+  assert.is((await to('sam@northpeak.example', 'c')).json.status, 'accepted')
+  assert.is((await storedIn(workspaceId)).length, 2)
+})
+
 test('one person is one lead across seven providers', async () => {
   const { id: workspaceId } = await makeWorkspace(door.database, 'Dana')
   const deliveries: [Expectation['channel'], ProviderName, string][] = [

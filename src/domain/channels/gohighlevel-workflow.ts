@@ -51,7 +51,7 @@ export function parseWorkflow(payload: Record<string, unknown>, delivery: Delive
         body,
         // `date_created` is the contact's; Date and Time of a template name no zone.
         sentAt: null,
-        signals: { route: 'workflow' },
+        signals: { route: `workflow:${workflowOf(reading)}` },
         labelTag: null,
         payload: keptPayload(payload),
       },
@@ -121,7 +121,7 @@ function keyOf(reading: Reading, { scope, messageId, body, delivery, lead }: Key
     return { dedupeKey: dedupeKey('gohighlevel', scope, messageId), dedupeAliases: [] }
   }
   const who = reading.contactId ?? lead.identities[0]?.value ?? '-'
-  const workflow = resolved(objectOf(reading.payload.workflow).id) ?? '-'
+  const workflow = workflowOf(reading)
   const date = reading.custom.get('date')
   const time = reading.custom.get('time')
   const text = body.toLowerCase().replace(/\s+/g, ' ')
@@ -133,6 +133,11 @@ function keyOf(reading: Reading, { scope, messageId, body, delivery, lead }: Key
   return bucketedKey(delivery.receivedAt, (bucket) =>
     dedupeKey('gohighlevel', scope, who, workflow, ...clock, bucket, text),
   )
+}
+
+/** Several workflows may tell of one message. */
+function workflowOf({ payload }: Reading): string {
+  return resolved(objectOf(payload.workflow).id) ?? '-'
 }
 
 /**

@@ -49,7 +49,7 @@ export interface MessageSignals {
   attachments?: number
   /** Newsletter or mailing list headers were present: a machine, not a person. */
   bulk?: boolean
-  /** Which of a provider's two ways brought it, where both may bring the same message. */
+  /** Which of a provider's ways brought it, where several may bring the same message. */
   route?: string
   /** Only a weak sign of an automatic answer; needs a second one (providers.md section 10). */
   autoReplyHint?: boolean

@@ -17,6 +17,7 @@ import type {
 } from './inbound-event.ts'
 import { keptPayload } from './kept-payload.ts'
 import { messageIdOf } from './machine-mail.ts'
+import { bucketedKey } from './receipt-bucket.ts'
 import { isAnyOf, refused, secretOrSecretsSchema, verified } from './signatures.ts'
 import {
   eventSchema,
@@ -48,6 +49,7 @@ interface Context {
   email: string
   lead: LeadFacts
   payload: unknown
+  receivedAt: Date
 }
 
 const aliases = new Map([
@@ -116,7 +118,8 @@ function parse(delivery: Delivery): ParseResult {
   }
   const email = leadEmailOf(event)
   if (!email) return missing(type, 'lead_email', 'takes an e-mail address')
-  return handler({ type, event, email, lead: leadOf(event, email), payload })
+  const lead = leadOf(event, email)
+  return handler({ type, event, email, lead, payload, receivedAt: delivery.receivedAt })
 }
 
 function parseReply({ type, event, email, lead, payload }: Context): ParseResult {
@@ -185,11 +188,16 @@ function parseSend({ type, event, lead, payload }: Context): ParseResult {
   })
 }
 
-/** The mails named in it are ours: the event alone is the fact. */
+/**
+ * The mails named in it are ours: the event alone is the fact. A wish to stop is kept also when it
+ * names no time.
+ */
 function parseUnsubscribe(context: Context): ParseResult {
   const time = context.event.event_timestamp
-  if (!time) return missing(context.type, 'event_timestamp', 'takes an ISO 8601 time')
-  return eventsOf(factOf(context, 'opt_out', [time]))
+  if (time) return eventsOf(factOf(context, 'opt_out', [time]))
+  const fact = factOf(context, 'opt_out', [])
+  const keys = bucketedKey(context.receivedAt, (bucket) => dedupeKey(fact.dedupeKey, bucket))
+  return eventsOf({ ...fact, ...keys })
 }
 
 function parseBounce(context: Context): ParseResult {

@@ -10,6 +10,8 @@ import type { Offered } from './offered.ts'
 export interface Known {
   /** Lead id by `identityKey`. */
   leads: Map<string, string>
+  /** Provider ids of the leads that a phone number names in an event with a provider id. */
+  providerIds: Map<string, string[]>
   /** Last message number given, by lead id. */
   sequences: Map<string, number>
   /** Message id by `messageKey`. */
@@ -31,9 +33,21 @@ interface Row {
   workspaceId: string
   /** Null: `value` is the dedupe key of message `id`; else an identity of lead `id`. */
   kind: Identity['kind'] | null
+  /** A provider id that nobody asked for by name: the lead was found by its phone number. */
+  byPhone: boolean
   value: string
   id: string
   seq: unknown
+}
+
+/** A person has one per provider account; more are not looked at. */
+const PROVIDER_IDS_MAX = 20
+
+function phoneBesideProviderId({ workspaceId, event }: Offered) {
+  const { identities } = event.lead
+  const phone = identities.find(({ kind }) => kind === 'phone')
+  const named = identities.some(({ kind }) => kind === 'provider')
+  return phone && named ? [{ workspaceId, phone: phone.value }] : []
 }
 
 /** `limit 1` keeps each look-up one by index, however large or small the tables were when planned. */
@@ -44,8 +58,10 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
   const keys = offered.flatMap((each) =>
     dedupeKeysOf(each).map((key) => ({ workspaceId: each.workspaceId, key })),
   )
+  const phones = offered.flatMap(phoneBesideProviderId)
   const rows = await sql.query<Row>(
-    `select wanted.workspace_id as "workspaceId", wanted.kind, wanted.value, found.id, found.seq
+    `select wanted.workspace_id as "workspaceId", wanted.kind, wanted.value, found.id, found.seq,
+       false as "byPhone"
      from unnest($1::uuid[], $2::text[], $3::text[]) as wanted (workspace_id, kind, value)
      cross join lateral (
        select lead.id, lead.message_seq as seq
@@ -55,25 +71,47 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
        limit 1
      ) as found
      union all
-     select wanted.workspace_id, null, wanted.dedupe_key, found.id, null
+     select wanted.workspace_id, null, wanted.dedupe_key, found.id, null, false
      from unnest($4::uuid[], $5::text[]) as wanted (workspace_id, dedupe_key)
      cross join lateral (
        select message.id from message
        where message.workspace_id = wanted.workspace_id
          and message.dedupe_key = wanted.dedupe_key
        limit 1
-     ) as found`,
+     ) as found
+     union all
+     select wanted.workspace_id, 'provider', other.value, owner.lead_id, null, true
+     from unnest($6::uuid[], $7::text[]) as wanted (workspace_id, phone)
+     cross join lateral (
+       select lead_id from lead_identity as identity
+       where identity.workspace_id = wanted.workspace_id and identity.kind = 'phone'
+         and identity.value = wanted.phone
+       limit 1
+     ) as owner
+     cross join lateral (
+       select value from lead_identity as identity
+       where identity.lead_id = owner.lead_id and identity.kind = 'provider'
+       limit ${PROVIDER_IDS_MAX}
+     ) as other`,
     [
       identities.map(({ workspaceId }) => workspaceId),
       identities.map(({ kind }) => kind),
       identities.map(({ value }) => value),
       keys.map(({ workspaceId }) => workspaceId),
       keys.map(({ key }) => key),
+      phones.map(({ workspaceId }) => workspaceId),
+      phones.map(({ phone }) => phone),
     ],
   )
-  const known: Known = { leads: new Map(), sequences: new Map(), messages: new Map() }
-  for (const { workspaceId, kind, value, id, seq } of rows) {
-    if (kind === null) known.messages.set(messageKey(workspaceId, value), id)
+  const known: Known = {
+    leads: new Map(),
+    providerIds: new Map(),
+    sequences: new Map(),
+    messages: new Map(),
+  }
+  for (const { workspaceId, kind, value, id, seq, byPhone } of rows) {
+    if (byPhone) known.providerIds.set(id, [...(known.providerIds.get(id) ?? []), value])
+    else if (kind === null) known.messages.set(messageKey(workspaceId, value), id)
     else {
       known.leads.set(identityKey(workspaceId, { kind, value }), id)
       known.sequences.set(id, Number(seq))

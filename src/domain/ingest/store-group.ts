@@ -47,7 +47,7 @@ export async function storeGroup(
   enqueue: EnqueuePostProcess,
 ): Promise<Stored[]> {
   const known = await findKnown(sql, offered)
-  const { leadIds, newIdentities } = resolveLeads(known.leads, offered)
+  const { leadIds, newIdentities } = resolveLeads(known, offered)
   const twins = await findTwins(sql, offered, leadIds)
   const { results, messages } = decide(offered, leadIds, known.messages, twins)
   await writeGroup(sql, {

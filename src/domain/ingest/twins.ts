@@ -1,8 +1,9 @@
 /**
- * Twins: one message that a provider delivers by two routes without a common id (GoHighLevel's app
- * webhook and its workflow webhook). Recognised by lead, channel, text and time; a message takes one
- * twin only, so that a person's second "yes" a minute later is a message of its own. The twin's keys
- * are kept with the message: delivered again, it is a duplicate still.
+ * Twins: one message that a provider delivers by several routes without a common id (GoHighLevel's
+ * app webhook and each workflow of it, a mail to two of our addresses). Recognised by lead, channel,
+ * text and time; a message takes one twin a route, so that a person's second "yes" a minute later is
+ * a message of its own. The twins' keys are kept with the message: delivered again, each is a
+ * duplicate still.
  */
 import type { Sql } from '../sql.ts'
 import { dedupeKeysOf } from './find-known.ts'
@@ -16,21 +17,25 @@ export interface Twins {
   take(index: number): string | null
   /** An event of this group that is about to be stored, and may have its twin further on. */
   add(index: number, messageId: string): void
-  /** Messages, stored or about to be, that have their twin now, with that twin's keys. */
-  taken(): Map<string, string[]>
+  /** Messages, stored or about to be, that have a twin more now: what it adds to their signals. */
+  taken(): Map<string, TwinSignals>
   /** Leads of events that may have a twin: one that is stored meanwhile must not be missed. */
   watched(): Set<string>
 }
 
-interface Candidate {
+/** Of a message's twins: the keys and the routes they came by. */
+export interface TwinSignals {
+  twinKeys: string[]
+  twinRoutes: string[]
+}
+
+interface Candidate extends TwinSignals {
   messageId: string
   leadId: string
   channel: string
   route: string
   text: string
   at: number
-  /** Of the twin that it has; null: it has none yet. */
-  twinKeys: string[] | null
 }
 
 /** Reads nothing unless an event of the group came by a route that can have a twin. */
@@ -42,31 +47,35 @@ export async function findTwins(
   const wanted = offered.map((each, index) => wantedOf(each, leadIds[index] ?? null))
   const some = wanted.filter((each) => each !== null)
   const candidates = some.length > 0 ? await storedTwins(sql, some) : []
-  const taken = new Map<string, string[]>()
+  const taken = new Map<string, TwinSignals>()
   return {
     take(index) {
       const mine = wanted[index]
       if (!mine) return null
       const again = candidates.find(({ twinKeys }) =>
-        twinKeys?.some((key) => mine.keys.includes(key)),
+        twinKeys.some((key) => mine.keys.includes(key)),
       )
       if (again) return again.messageId
-      const twin = candidates.find((other) => other.twinKeys === null && isTwin(mine, other))
+      const twin = candidates.find((other) => isTwin(mine, other))
       if (!twin) return null
-      twin.twinKeys = mine.keys
-      taken.set(twin.messageId, mine.keys)
+      const added = taken.get(twin.messageId) ?? { twinKeys: [], twinRoutes: [] }
+      taken.set(twin.messageId, added)
+      for (const signals of [twin, added]) {
+        signals.twinKeys.push(...mine.keys)
+        signals.twinRoutes.push(mine.route)
+      }
       return twin.messageId
     },
     add(index, messageId) {
       const mine = wanted[index]
-      if (mine) candidates.push({ ...mine, messageId, twinKeys: null })
+      if (mine) candidates.push({ ...mine, messageId, twinKeys: [], twinRoutes: [] })
     },
     taken: () => taken,
     watched: () => new Set(some.map(({ leadId }) => leadId)),
   }
 }
 
-interface Wanted extends Omit<Candidate, 'messageId' | 'twinKeys'> {
+interface Wanted extends Omit<Candidate, 'messageId' | keyof TwinSignals> {
   keys: string[]
 }
 
@@ -85,17 +94,19 @@ function isTwin(mine: Wanted, other: Candidate): boolean {
     mine.leadId === other.leadId &&
     mine.channel === other.channel &&
     mine.route !== other.route &&
+    !other.twinRoutes.includes(mine.route) &&
     mine.text === other.text &&
     Math.abs(mine.at - other.at) <= APART_MS_MAX
   )
 }
 
-/** Messages of these leads that came by a route: recent ones, and those whose twin comes again. */
+/** Messages of these leads that came by a route: recent ones, and those with a twin that comes again. */
 async function storedTwins(sql: Sql, wanted: Wanted[]): Promise<Candidate[]> {
   const rows = await sql.query<Candidate & { body: string; at: string }>(
     `select message.id as "messageId", message.lead_id as "leadId", message.channel,
        message.signals ->> 'route' as route, message.body, message.sent_at as at,
-       message.signals -> 'twinKeys' as "twinKeys"
+       coalesce(message.signals -> 'twinKeys', '[]') as "twinKeys",
+       coalesce(message.signals -> 'twinRoutes', '[]') as "twinRoutes"
      from message
      where message.lead_id = any($1::uuid[]) and message.direction = 'inbound'
        and message.signals ? 'route'

@@ -12,7 +12,7 @@ import { isLostRace, LostRaceError } from './lost-race.ts'
 import type { Offered } from './offered.ts'
 import type { NewIdentity } from './resolve-leads.ts'
 import type { EnqueuePostProcess, NewMessage } from './store-group.ts'
-import type { Twins } from './twins.ts'
+import type { TwinSignals, Twins } from './twins.ts'
 
 export interface GroupToWrite {
   offered: Offered[]
@@ -121,18 +121,21 @@ const writeSql = `
     order by workspace_id, dedupe_key
   ), twin as (
     update message
-    set signals = signals || jsonb_build_object('twinKeys', $9::jsonb -> message.id::text)
+    set signals = signals || jsonb_build_object(
+      'twinKeys', coalesce(signals -> 'twinKeys', '[]')
+        || ($9::jsonb -> message.id::text -> 'twinKeys'),
+      'twinRoutes', coalesce(signals -> 'twinRoutes', '[]')
+        || ($9::jsonb -> message.id::text -> 'twinRoutes'))
     where message.id = any($8::uuid[])
   )`
 
-function messageRows(messages: NewMessage[], taken: Map<string, string[]>) {
+function messageRows(messages: NewMessage[], taken: Map<string, TwinSignals>) {
   /** Inbound messages of the same lead that come later in the group. */
   const later = new Map<string, number>()
   return messages.toReversed().map((message) => {
     const { offered, leadId, messageId } = message
     const { event, receivedAt } = offered
     const behind = later.get(leadId) ?? 0
-    const twinKeys = taken.get(messageId)
     const inbound = event.direction === 'inbound'
     if (inbound) later.set(leadId, behind + 1)
     return {
@@ -148,7 +151,7 @@ function messageRows(messages: NewMessage[], taken: Map<string, string[]>) {
       external_id: event.externalId,
       subject: event.subject,
       body: event.body,
-      signals: { ...event.signals, ...(twinKeys && { twinKeys }) },
+      signals: { ...event.signals, ...taken.get(messageId) },
       payload: event.payload,
       sent_at: sentAtOf(offered),
       received_at: receivedAt,

@@ -19,6 +19,7 @@ const requests = [
   '\\bstop (?:with )?(?:these|those|the|your|all|this) (?:\\w+ )?(?:e-?mails?|texts?|messages?|calls?|spam)\\b',
   `\\b(?:remove|delete|drop|erase|strike|exclude) ${PERSON}(?: (?:off|from|out of) (?:of )?${LISTS}\\b|${END})`,
   `\\b(?:take|get) ${PERSON} off(?: (?:of )?${LISTS}\\b|${END})`,
+  `\\b(?:i|we)(?:'d| would)?(?: really| just)?(?: like| want| wish| need)(?: to (?:be|get|come))? off (?:of )?${LISTS}\\b`,
   '\\bdelete my (?:personal )?(?:data|details|information|contact)\\b',
   '\\bunsubscribe (?:me|us|my|this (?:e-?mail|address))\\b',
   // Alone on a line it may be a link in the writer's own footer.
@@ -59,6 +60,14 @@ const questionBefore = /\b(?:did|why|when|if|whether)(?: \w+){0,2}\s?$/
 const conditionAfter =
   /\binstead\b|\b(?:just|only|but|rather) (?:text|call|e-?mail|message)\b|\b(?:text|call|e-?mail|message|reach|contact|use) (?:me|us|my)\b|\b(?:before|until|till|after) (?!i\b|we\b|you\b|this\b)|\bduring\b|\bwhile i\b|\bunless\b/
 
+const OTHER_WAY =
+  "\\blet(?:'s| us) (?:do|have|use|meet|talk|speak|chat|switch|try|set up|hop on|jump on|book|schedule|go with)\\b"
+/** Another way to talk, in the same sentence or as the next one. */
+const otherWayAfter = new RegExp(`^[^.!?\\n]*[.!?,;:\\s]*(?:please )?${OTHER_WAY}`)
+/** Said to somebody who was just quicker: "Stop! I was about to call you". */
+const wasAboutTo =
+  /\bi(?: was|'m| am) (?:just |literally |actually )?(?:about|going|planning) to (?:call|write|e-?mail|reply|text|message|reach|get back|book|sign|buy|order|ask)\b/
+
 /** `text` is lower-cased with plain quotes and single blanks. Answers the phrase as written. */
 export function optOutPhraseIn(text: string): string | null {
   for (const pattern of requests) {
@@ -77,11 +86,13 @@ export function optOutPhraseIn(text: string): string | null {
   return null
 }
 
-/** The rest of the same sentence offers another way or time: no wish to end it all. */
+/** What follows offers another way or time: no wish to end it all. */
 function isConditional(text: string, match: RegExpExecArray): boolean {
   const end = match.index + match[0].length
-  const sentence = text.slice(end, end + 80).split(/[.!?\n]/)[0] ?? ''
-  return conditionAfter.test(sentence) && !/\bagain\b/.test(sentence)
+  const after = text.slice(end, end + 80)
+  const sentence = after.split(/[.!?\n]/)[0] ?? ''
+  if (/\bagain\b/.test(sentence)) return false
+  return conditionAfter.test(sentence) || otherWayAfter.test(after) || wasAboutTo.test(after)
 }
 
 function shown(phrase: string): string {

@@ -195,10 +195,19 @@ test('events that carry no message are ignored by name', () => {
   assert.ok(long.outcome === 'ignored' && long.reason.length < 100)
 })
 
+test('a wish to stop is kept without a time, once a minute', () => {
+  const timeless = { ...unsubscribed, event_timestamp: null }
+  const event = eventOf(parse(timeless))
+  assert.is(event.kind, 'opt_out')
+  assert.is(event.sentAt, null)
+  assert.is(event.dedupeKey, eventOf(parse(timeless)).dedupeKey)
+  const later = deliveryOf(timeless, { receivedAt: new Date('2031-01-01T00:00:00Z') })
+  assert.is.not(event.dedupeKey, eventOf(smartlead.parse(later)).dedupeKey)
+})
+
 test('an event without its required part is rejected with the field', () => {
   assert.is(fieldOf({ event: 'EMAIL_REPLIED', lead: {}, reply: {} }), 'event_type')
   assert.is(fieldOf({ event_type: 'EMAIL_REPLY', campaign_id: 1 }), 'lead_email')
-  assert.is(fieldOf({ ...unsubscribed, event_timestamp: null }), 'event_timestamp')
   assert.is(fieldOf({ ...untracked, sender_detail: 'Pat Lowe' }), 'sender_detail')
   assert.is(fieldOf({ ...category, lead_category: null, category: null }), 'lead_category.new_name')
   const nameless = { ...sent, sent_message: null, message_id: null, event_timestamp: null }

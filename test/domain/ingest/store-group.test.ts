@@ -130,6 +130,28 @@ test('an identity of another lead stays there: two people are not melted into on
   assert.equal((await leads()).map(({ messageSeq }) => Number(messageSeq)).sort(), [1, 2])
 })
 
+test('a phone number joins no contacts that the provider account tells apart', async () => {
+  const contact = (id: string, email?: string) =>
+    offeredEvent(workspace, {
+      channel: 'sms',
+      lead: { provider: { scope: 'crm:1', id }, email, phone: '+12125550100' },
+    })
+  // In one group and in the next: the first is what the account knows of Dana, the others are Jo's.
+  await store(contact('dana', 'dana@x.example'), contact('jo', 'jo@x.example'))
+  await store(contact('jo', 'jo@x.example'))
+  await store(contact('al'))
+  assert.equal((await leads()).map(({ messageSeq }) => Number(messageSeq)).sort(), [1, 1, 2])
+  // The number alone, another account, and a contact that was made anew are Dana still.
+  await store(offeredEvent(workspace, { channel: 'sms', lead: { phone: '+12125550100' } }))
+  await store(
+    offeredEvent(workspace, {
+      lead: { provider: { scope: 'crm:2', id: '7' }, phone: '+12125550100' },
+    }),
+  )
+  await store(contact('dana again', 'dana@x.example'))
+  assert.equal((await leads()).map(({ messageSeq }) => Number(messageSeq)).sort(), [1, 2, 4])
+})
+
 test('facts fill gaps and never overwrite', async () => {
   await store(offeredEvent(workspace, { lead: { email: 'a@x.example' } }))
   await store(offeredEvent(workspace, { lead: { email: 'a@x.example', firstName: 'Dana' } }))
