@@ -10,6 +10,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -63,6 +64,9 @@ export async function lockDataDir(dataDir: string): Promise<{ release: () => Pro
   )
 }
 
+/** A shorter one can be guessed. What is made here is longer: a cut file is noticed, too. */
+const SECRET_CHARACTERS_MIN = 32
+
 /** A secret kept in DATA_DIR with mode 0600; `made` tells that this start created it. */
 export function keptSecret(
   dataDir: string,
@@ -70,14 +74,41 @@ export function keptSecret(
   make: () => string,
 ): { value: string; made: boolean } {
   const path = join(dataDir, name)
+  const made = !existsSync(path) && writeNew(path, `${make()}\n`)
+  const value = readSecret(path)
+  if (value.length >= SECRET_CHARACTERS_MIN) return { value, made }
+  throw new StartupError(
+    `DATA_DIR: ${path} holds ${value.length} characters, takes at least ${SECRET_CHARACTERS_MIN}: restore it, or delete it to have a new one made`,
+  )
+}
+
+function readSecret(path: string): string {
   try {
-    return { value: readFileSync(path, 'utf8').trim(), made: false }
+    return readFileSync(path, 'utf8').trim()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    const { code } = error as NodeJS.ErrnoException
+    throw new StartupError(
+      `DATA_DIR: cannot read ${path} (${code}); takes a file this user may read`,
+      {
+        cause: error,
+      },
+    )
   }
-  const value = make()
-  writeFileSync(path, `${value}\n`, { mode: 0o600, flag: 'wx' })
-  return { value, made: true }
+}
+
+/** Whole or not at all; false when another process was first. */
+function writeNew(path: string, text: string): boolean {
+  const draft = `${path}.${randomSecret(6)}`
+  writeFileSync(draft, text, { mode: 0o600, flag: 'wx' })
+  try {
+    linkSync(draft, path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
+  } finally {
+    rmSync(draft)
+  }
 }
 
 export function randomSecret(bytes = 32): string {

@@ -17,8 +17,10 @@ export async function firstStart(store: Store): Promise<MadeWorkspace | null> {
 
 export interface AdminToken {
   value: string
-  /** This start generated it: the only one that prints it. */
+  /** This start generated it. */
   made: boolean
+  /** It is ours, in DATA_DIR, and not one that somebody set. */
+  kept: boolean
   /** Where it can be looked up, for people. */
   source: string
 }
@@ -30,10 +32,13 @@ export interface Welcome {
   rulesOnly: boolean
 }
 
-/** Tokens are printed by the start that made them and by no later one. */
+/**
+ * Tokens are printed by one start: the one that made them, or the first that succeeded when those
+ * before it failed half-way (a taken port) and nobody has seen them.
+ */
 export function printWelcome({ url, admin, welcome, rulesOnly }: Welcome): void {
   const lines = ['', `  Leadpulse is running at ${url}`]
-  if (admin.made) {
+  if (admin.made || (welcome && admin.kept)) {
     lines.push('', '  Dashboard, with your admin token (shown once, kept in DATA_DIR/admin-token):')
     lines.push(`    ${url}/#token=${admin.value}`)
   } else {

@@ -26,6 +26,7 @@ import { rulesScorer } from './domain/scoring/rules-scorer.ts'
 import type { Scorer } from './domain/scoring/score.ts'
 import type { WindowDefaults } from './domain/scoring/scoring-input.ts'
 import { hashToken } from './domain/tokens.ts'
+import type { MadeWorkspace } from './domain/workspaces.ts'
 import { type AdminToken, firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
 import { connectionDirectory } from './http/connection-directory.ts'
@@ -53,13 +54,12 @@ async function main(): Promise<void> {
   await jobs.start()
   // Nobody else can hold jobs of an embedded database: what a killed process left is due now.
   if (database.kind === 'pglite') await takeOverOrphans({ store: database, jobs }, 0)
-  const welcome = await firstStart(database)
 
   const { scorer, budget, modelWatch, model } = openScorer(config, database, log)
   const key = secretsKey(config)
   const sealing = openSealing(key)
   const callbacks = callbackTokens({ secretsKey: key, now: () => new Date() })
-  const door = { ready: true, open: true, port: config.port }
+  const door = { ready: false, open: true, port: config.port }
   const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
   const app = startApp({
     store: database,
@@ -91,8 +91,12 @@ async function main(): Promise<void> {
     await jobs.stop()
     await database.close()
   }
+  let welcome: MadeWorkspace | null
   try {
     door.port = await listen(server, config)
+    // Only now that nothing can fail any more: its tokens are printed once, and kept as hashes.
+    welcome = await firstStart(database)
+    door.ready = true
   } catch (error) {
     await stop()
     throw error
@@ -167,9 +171,9 @@ async function openServer(parts: Parts) {
 }
 
 function adminToken({ adminToken: given, dataDir }: Config): AdminToken {
-  if (given) return { value: given, made: false, source: 'the ADMIN_TOKEN you set' }
-  const kept = keptSecret(dataDir, 'admin-token', () => `lp_${randomSecret()}`)
-  return { ...kept, source: `the admin token in ${join(dataDir, 'admin-token')}` }
+  if (given) return { value: given, made: false, kept: false, source: 'the ADMIN_TOKEN you set' }
+  const secret = keptSecret(dataDir, 'admin-token', () => `lp_${randomSecret()}`)
+  return { ...secret, kept: true, source: `the admin token in ${join(dataDir, 'admin-token')}` }
 }
 
 function secretsKey(config: Config): Buffer {

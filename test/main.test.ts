@@ -83,13 +83,34 @@ test('a second process on the same embedded database is refused in one line', as
   assert.match(output, /^leadpulse: DATA_DIR: .* is in use by another Leadpulse process.*\n$/)
 })
 
-test('a taken port is one line and exit code 1, and gives nothing up half-way', async () => {
-  const data = mkdtempSync(join(tmpdir(), 'leadpulse-port-'))
+test('a taken port is one line and exit code 1, and the next start greets like the first', async () => {
+  const own = await testStorage()
+  const data = {
+    DATA_DIR: own.dataDir,
+    LOG_LEVEL: 'silent',
+    ...(own.databaseUrl && { DATABASE_URL: own.databaseUrl }),
+  }
   const port = new URL(service.url).port
-  const { code, output } = await runToEnd({ DATA_DIR: data, PORT: port, LOG_LEVEL: 'silent' })
-  rmSync(data, { recursive: true })
+  const { code, output } = await runToEnd({ ...data, PORT: port })
   assert.is(code, 1)
   assert.is(output, `leadpulse: PORT: ${port} is taken on 127.0.0.1, takes a free port\n`)
+  const next = await startService(data)
+  assert.match(next.output(), /#token=lp_/)
+  assert.is(Object.keys(next.webhooks).length, 5)
+  await next.end('SIGTERM')
+  await own.remove()
+})
+
+test('a kept secret that was cut is one line', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'leadpulse-cut-'))
+  writeFileSync(join(data, 'admin-token'), '\n')
+  const { code, output } = await runToEnd({ DATA_DIR: data, PORT: '0', LOG_LEVEL: 'silent' })
+  rmSync(data, { recursive: true })
+  assert.is(code, 1)
+  assert.match(
+    output,
+    /^leadpulse: DATA_DIR: \S+admin-token holds 0 characters, takes at least 32: .*\n$/,
+  )
 })
 
 test('kill -9 loses nothing: the next start scores what was acknowledged', async () => {
