@@ -185,6 +185,37 @@ test('a mail to two of our addresses is one message', async () => {
   assert.is((await storedIn(workspaceId)).length, 2)
 })
 
+test('one mail by Postmark and EmailBison, one SMS by Twilio and GoHighLevel: one message each', async () => {
+  const { id: workspaceId } = await makeWorkspace(door.database, 'Routes')
+  const connect = (channel: Expectation['channel'], provider: ProviderName) =>
+    door.connect({ channel, provider, workspaceId })
+  const emailbison = JSON.parse(fixture('emailbison/lead_replied.json').toString())
+  const { from_email_address: from, raw_message_id: id } = emailbison.data.reply
+  door.state.now = new Date(emailbison.data.reply.date_received)
+  const forwarded = {
+    From: from,
+    OriginalRecipient: 'sales@northpeak.example',
+    MessageID: 'forwarded',
+    Date: door.state.now.toISOString(),
+    TextBody: 'Sure (sent from a phone)',
+    Headers: [{ Name: 'Message-ID', Value: id }],
+  }
+  const direct = await connect('email', 'emailbison')
+  assert.is((await direct.post(JSON.stringify(emailbison))).json.status, 'accepted')
+  const postmark = await connect('email', 'postmark')
+  assert.is((await postmark.post(JSON.stringify(forwarded))).json.status, 'duplicate')
+  const gohighlevel = await connect('sms', 'gohighlevel')
+  door.state.now = new Date('2026-01-06T14:32:00Z')
+  const sms = JSON.parse(fixture('ghl_app/inbound_sms.json').toString())
+  assert.is((await gohighlevel.post(JSON.stringify(sms))).json.status, 'accepted')
+  const twilio = await connect('sms', 'twilio')
+  const form = new URLSearchParams(fixture('twilio/inbound_sms.form').toString())
+  form.set('Body', sms.body)
+  await twilio.post(form.toString())
+  const stored = await storedIn(workspaceId)
+  assert.is(stored.length, 2)
+})
+
 test('one person is one lead across seven providers', async () => {
   const { id: workspaceId } = await makeWorkspace(door.database, 'Dana')
   const deliveries: [Expectation['channel'], ProviderName, string][] = [

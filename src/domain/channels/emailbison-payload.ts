@@ -128,7 +128,11 @@ export function recipientOf(reply: Reply, own: string | null): string | null {
 export function signalsOf(reply: Reply): MessageSignals {
   const rfcMessageId = messageIdOf(reply.raw_message_id)
   const attachments = reply.attachments?.length ?? 0
-  return { ...(rfcMessageId && { rfcMessageId }), ...(attachments > 0 && { attachments }) }
+  return {
+    route: 'emailbison',
+    ...(rfcMessageId && { rfcMessageId }),
+    ...(attachments > 0 && { attachments }),
+  }
 }
 
 /** The documentation says "encoded string"; an object of headers costs nothing to take. */

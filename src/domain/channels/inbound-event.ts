@@ -49,7 +49,7 @@ export interface MessageSignals {
   attachments?: number
   /** Newsletter or mailing list headers were present: a machine, not a person. */
   bulk?: boolean
-  /** Which of a provider's ways brought it, where several may bring the same message. */
+  /** Which way it came, where several may bring the same message (`../ingest/twins.ts`). */
   route?: string
   /** Only a weak sign of an automatic answer; needs a second one (providers.md section 10). */
   autoReplyHint?: boolean

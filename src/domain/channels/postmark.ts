@@ -47,8 +47,6 @@ const mailSchema = z.looseObject({
   FromName: text,
   FromFull: address,
   ToFull: z.array(address).nullish(),
-  CcFull: z.array(address).nullish(),
-  BccFull: z.array(address).nullish(),
   OriginalRecipient: text,
   Subject: text,
   MessageID: text,
@@ -172,10 +170,9 @@ function bodyOf(mail: Mail): string {
 
 function signalsOf(mail: Mail, machine: MachineMail, rfcMessageId: string | null): MessageSignals {
   const attachments = mail.Attachments?.length ?? 0
-  const route = routeOf(mail)
   return {
+    route: routeOf(mail),
     ...(rfcMessageId && { rfcMessageId }),
-    ...(route && { route }),
     ...(attachments > 0 && { attachments }),
     ...(machine.bulk && { bulk: true }),
     ...(machine.hint && { autoReplyHint: true }),
@@ -183,10 +180,8 @@ function signalsOf(mail: Mail, machine: MachineMail, rfcMessageId: string | null
 }
 
 /** A mail to several addresses comes once for each that is ours, each time with another id. */
-function routeOf({ ToFull, CcFull, BccFull, OriginalRecipient }: Mail): string | null {
-  const recipients = [ToFull, CcFull, BccFull].reduce((sum, some) => sum + (some?.length ?? 0), 0)
-  const address = normalizeEmail(OriginalRecipient)
-  return recipients > 1 && address ? `to:${address}` : null
+function routeOf({ OriginalRecipient }: Mail): string {
+  return `postmark:${normalizeEmail(OriginalRecipient) ?? '-'}`
 }
 
 function keptMail(mail: Mail): unknown {

@@ -122,7 +122,7 @@ function parse(delivery: Delivery): ParseResult {
     body,
     // The request carries no time.
     sentAt: null,
-    signals: attachments > 0 ? { attachments } : {},
+    signals: { route: 'twilio', ...(attachments > 0 && { attachments }) },
     labelTag: null,
     payload: keptPayload(Object.fromEntries(fields)),
   }

@@ -1,8 +1,8 @@
 /**
- * Twins: one message that a provider delivers by several routes without a common id (GoHighLevel's
- * app webhook and each workflow of it, a mail to two of our addresses). Recognised by lead, channel,
- * text and time; a message takes one twin a route, so that a person's second "yes" a minute later is
- * a message of its own. The twins' keys are kept with the message: delivered again, each is a
+ * Twins: one message that comes by several routes without a common id (GoHighLevel's app webhook and
+ * each workflow of it, Twilio under GoHighLevel, a mail to two of our addresses or forwarded from
+ * EmailBison). Recognised by lead, channel, time, and text or the mail's own id; a message takes one
+ * twin a route, so that a person's second "yes" a minute later is a message of its own. The twins' keys are kept with the message: delivered again, each is a
  * duplicate still.
  */
 import type { Sql } from '../sql.ts'
@@ -11,6 +11,8 @@ import type { Offered } from './offered.ts'
 
 /** The routes' clocks and the wait of a workflow lie between the two. */
 const APART_MS_MAX = 120_000
+/** Providers send again for up to 75 hours. Without an end every message of the lead were read. */
+const REPEATED_MS_MAX = 4 * 86_400_000
 
 export interface Twins {
   /** The message that this event is another delivery of, or null. A message is answered once. */
@@ -34,6 +36,7 @@ interface Candidate extends TwinSignals {
   leadId: string
   channel: string
   route: string
+  rfcMessageId: string | null
   text: string
   at: number
 }
@@ -81,10 +84,11 @@ interface Wanted extends Omit<Candidate, 'messageId' | keyof TwinSignals> {
 
 function wantedOf(each: Offered, leadId: string | null): Wanted | null {
   const { event, channel, receivedAt } = each
-  const { route } = event.signals
+  const { route, rfcMessageId = null } = event.signals
   if (!route || !leadId || event.direction !== 'inbound' || !event.body) return null
   const at = (event.sentAt ?? receivedAt).getTime()
-  return { leadId, channel, route, text: textOf(event.body), at, keys: dedupeKeysOf(each) }
+  const text = textOf(event.body)
+  return { leadId, channel, route, rfcMessageId, text, at, keys: dedupeKeysOf(each) }
 }
 
 const textOf = (body: string) => body.replace(/\s+/g, ' ').trim().toLowerCase()
@@ -95,28 +99,32 @@ function isTwin(mine: Wanted, other: Candidate): boolean {
     mine.channel === other.channel &&
     mine.route !== other.route &&
     !other.twinRoutes.includes(mine.route) &&
-    mine.text === other.text &&
+    (mine.text === other.text ||
+      (mine.rfcMessageId !== null && mine.rfcMessageId === other.rfcMessageId)) &&
     Math.abs(mine.at - other.at) <= APART_MS_MAX
   )
 }
 
 /** Messages of these leads that came by a route: recent ones, and those with a twin that comes again. */
 async function storedTwins(sql: Sql, wanted: Wanted[]): Promise<Candidate[]> {
+  const earliest = Math.min(...wanted.map(({ at }) => at))
   const rows = await sql.query<Candidate & { body: string; at: string }>(
     `select message.id as "messageId", message.lead_id as "leadId", message.channel,
-       message.signals ->> 'route' as route, message.body, message.sent_at as at,
+       message.signals ->> 'route' as route,
+       message.signals ->> 'rfcMessageId' as "rfcMessageId", message.body, message.sent_at as at,
        coalesce(message.signals -> 'twinKeys', '[]') as "twinKeys",
        coalesce(message.signals -> 'twinRoutes', '[]') as "twinRoutes"
      from message
      where message.lead_id = any($1::uuid[]) and message.direction = 'inbound'
        and message.signals ? 'route'
-       and (message.sent_at between $2::timestamptz and $3::timestamptz
-         or message.signals -> 'twinKeys' ?| $4::text[])
+       and message.sent_at between $2::timestamptz and $3::timestamptz
+       and (message.sent_at >= $4::timestamptz or message.signals -> 'twinKeys' ?| $5::text[])
      order by message.sent_at`,
     [
       wanted.map(({ leadId }) => leadId),
-      new Date(Math.min(...wanted.map(({ at }) => at)) - APART_MS_MAX).toISOString(),
+      new Date(earliest - REPEATED_MS_MAX).toISOString(),
       new Date(Math.max(...wanted.map(({ at }) => at)) + APART_MS_MAX).toISOString(),
+      new Date(earliest - APART_MS_MAX).toISOString(),
       wanted.flatMap(({ keys }) => keys),
     ],
   )

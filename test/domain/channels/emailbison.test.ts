@@ -51,7 +51,10 @@ test('a reply carries provider id, company, title and signals of the lead', () =
   assert.is(event.lead.company, 'Harlow Freight')
   assert.is(event.lead.title, 'VP Operations')
   assert.is(event.externalId, '918273')
-  assert.equal(event.signals, { rfcMessageId: 'CAF+demo918273@mail.example' })
+  assert.equal(event.signals, {
+    route: 'emailbison',
+    rfcMessageId: 'CAF+demo918273@mail.example',
+  })
 })
 
 test('replied, interested and untracked tell of one message under one key', () => {
