@@ -8,7 +8,7 @@ import type { Database } from './database.ts'
 import { type Channel, channels } from './domain/channels/inbound-event.ts'
 import { codeOf, type Sql, type Tx } from './domain/sql.ts'
 import type { Log } from './log.ts'
-import { type Reclaimed, reclaimOrphans } from './orphaned-jobs.ts'
+import { markBegun, type Reclaimed, reclaimOrphans, withoutClaim } from './orphaned-jobs.ts'
 
 export const SCORING_QUEUE = 'LEAD_SCORING_POST_PROCESS'
 export type PostProcessQueue = `${Uppercase<Channel>}_INBOUND_POST_PROCESS`
@@ -60,6 +60,11 @@ export interface Jobs {
   /** At most one job per lead waits; a further send while one waits changes nothing. */
   sendScoring(sql: Sql, jobs: ScoringData[], priority?: number): Promise<void>
   fetch<Data extends ScoringData>(queue: QueueName, batchSize: number): Promise<ClaimedJob<Data>[]>
+  /**
+   * To be called before a held job's own work: a process that dies from here on may have died of it.
+   * Costs a write only where one died before. Throws StaleClaimError.
+   */
+  begin(job: ClaimedJob): Promise<void>
   /** Throws StaleClaimError (roll back!) unless this claim still holds the job. */
   complete(sql: Sql, job: ClaimedJob): Promise<void>
   /**
@@ -91,9 +96,13 @@ const QUERY_LIMIT_MS = 30_000
 /** When this attempt fails, too, the job is dead-lettered. */
 export const isLastAttempt = (job: ClaimedJob): boolean => job.attempt >= job.attemptsMax
 
+/** Deaths of its processes that cost it nothing. */
+const deathsOf = (job: ClaimedJob): number => job.attemptsMax - RETRY_LIMIT
+
 /** This attempt's number from 1; deaths of its process that cost nothing are not counted. */
-export const attemptsSpent = (job: ClaimedJob): number =>
-  job.attempt - (job.attemptsMax - RETRY_LIMIT) + 1
+export const attemptsSpent = (job: ClaimedJob): number => job.attempt - deathsOf(job) + 1
+
+const stale = (job: ClaimedJob) => new StaleClaimError(`${job.queue} ${job.id} is held by another`)
 
 export function openJobs(database: Database, log: Log): Jobs {
   const boss = new PgBoss({
@@ -146,20 +155,24 @@ export function openJobs(database: Database, log: Log): Jobs {
         id,
         attempt: retryCount,
         attemptsMax: retryLimit,
-        data,
+        data: withoutClaim(data),
       }))
+    },
+    async begin(job) {
+      if (deathsOf(job) === 0 || (await markBegun(database, job))) return
+      throw stale(job)
     },
     async complete(sql, job) {
       const { affected } = settled(
         await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(sql) }),
       )
-      if (affected !== 1) throw new StaleClaimError(`${job.queue} ${job.id} is held by another`)
+      if (affected !== 1) throw stale(job)
     },
     async fail(job, reason, { terminal = false } = {}) {
       if (terminal) await database.query(lastAttemptSql, [job.queue, job.id])
       else if (await coveredByRetry(database, job)) return
       await boss.fail(job.queue, [attemptOf(job)], { reason }, { db: handleOf(database) })
-      const deaths = job.attemptsMax - RETRY_LIMIT
+      const deaths = deathsOf(job)
       if (deaths > 0) await database.query(shortenBackoffSql, [job.queue, job.id, deaths])
     },
     async release(job, delayMs) {
@@ -174,8 +187,7 @@ export function openJobs(database: Database, log: Log): Jobs {
       }
       return lost
     },
-    reclaimOrphans: (leaseMs) =>
-      reclaimOrphans(database, queueNames, { leaseMs, retryLimit: RETRY_LIMIT }),
+    reclaimOrphans: (leaseMs) => reclaimOrphans(database, queueNames, { leaseMs }),
     async forgetLead(tx, { leadId }) {
       await tx.query(`delete from pgboss.job where data ->> 'leadId' = $1`, [leadId])
     },

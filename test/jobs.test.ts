@@ -173,11 +173,40 @@ test('the embedded database takes every claim over at its start', async () => {
   assert.is((await fetchOne<PostProcessData>(SMS)).id, orphan.id)
 })
 
-test('deaths of its process spend no attempt, until there were too many', async () => {
+test('a death of its process costs a job that was only held nothing, ever', async () => {
   await insert(post())
   let job = await fetchOne<PostProcessData>(SMS)
   const left = job.attemptsMax - job.attempt
-  for (let death = 1; death <= DEATHS_MAX; death++) {
+  for (let death = 1; death <= DEATHS_MAX * 3; death++) {
+    await abandon(job)
+    assert.is((await jobs.reclaimOrphans(LEASE_MS)).due, 1)
+    job = await fetchOne<PostProcessData>(SMS)
+    assert.is(job.attemptsMax - job.attempt, left)
+    assert.equal(Object.keys(job.data).sort(), ['leadId', 'messageId', 'workspaceId'])
+  }
+})
+
+test('begun by somebody else meanwhile, a job is not begun', async () => {
+  await insert(post())
+  const first = await fetchOne<PostProcessData>(SMS)
+  await jobs.begin(first)
+  await abandon(first)
+  await jobs.reclaimOrphans(LEASE_MS)
+  const second = await fetchOne<PostProcessData>(SMS)
+  await abandon(second)
+  await jobs.reclaimOrphans(LEASE_MS)
+  const third = await fetchOne<PostProcessData>(SMS)
+  assert.ok(await isStale(jobs.begin(second)))
+  await jobs.begin(third)
+})
+
+test('deaths at work spend no attempt, until there were too many', async () => {
+  await insert(post())
+  let job = await fetchOne<PostProcessData>(SMS)
+  const left = job.attemptsMax - job.attempt
+  // The first is not counted: nearly every job has one life, and none writes that it begins.
+  for (let death = 0; death <= DEATHS_MAX; death++) {
+    await jobs.begin(job)
     await abandon(job)
     assert.is((await jobs.reclaimOrphans(LEASE_MS)).due, 1)
     job = await fetchOne<PostProcessData>(SMS)
@@ -185,11 +214,13 @@ test('deaths of its process spend no attempt, until there were too many', async 
   }
   for (let death = 0; death < left; death++) {
     assert.not.ok(isLastAttempt(job))
+    await jobs.begin(job)
     await abandon(job)
     await jobs.reclaimOrphans(LEASE_MS)
     job = await fetchOne<PostProcessData>(SMS)
   }
   assert.ok(isLastAttempt(job))
+  await jobs.begin(job)
   await abandon(job)
   assert.equal(await jobs.reclaimOrphans(LEASE_MS), { due: 0, exhausted: [job] })
   await jobs.fail(job, 'enough', { terminal: true })

@@ -98,6 +98,7 @@ async function process(
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    await jobs.begin(job)
     await postProcess({ store, outside }, job.data, signal)
     await store.transaction(async (tx) => {
       await jobs.complete(tx, job)

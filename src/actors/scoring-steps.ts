@@ -43,7 +43,7 @@ export interface ScoringSteps {
 
 export interface ScoringStepsOptions {
   store: Store
-  jobs: Pick<Jobs, 'complete' | 'fail' | 'release'>
+  jobs: Pick<Jobs, 'begin' | 'complete' | 'fail' | 'release'>
   scorer: Scorer
   window: WindowDefaults
   /** A score event was committed in this workspace. */
@@ -56,7 +56,10 @@ export function scoringSteps(options: ScoringStepsOptions): ScoringSteps {
     recordInteractions(store, job.data, interactions)
   return {
     readWindow: ({ data }) => readWindow(store, data.leadId, window),
-    readSnapshot: ({ data }) => readScoringInput(store, data),
+    async readSnapshot(job) {
+      await jobs.begin(job)
+      return readScoringInput(store, job.data)
+    },
     ask: (request, signal) => scorer.score(request, signal),
     endJob: (job) => jobs.complete(store, job),
     writeScore: (job, score) => writeScore(job, score, options),
