@@ -5,8 +5,9 @@
  */
 import { exactTime, type Page, type PageRequest, pageOf, type TimeKey } from './domain/page.ts'
 import { type Sql, type Store, toDate, toDateOrNull } from './domain/sql.ts'
+import { DEAD_LETTER_QUEUE, JOB_AGE_ORDER, type QueueName, queueNames } from './job-queues.ts'
 import { type JobReturns, jobReturns } from './job-returns.ts'
-import { DEAD_LETTER_QUEUE, JOB_AGE_ORDER, type Jobs, type QueueName, queueNames } from './jobs.ts'
+import type { Jobs } from './jobs.ts'
 
 /** `failed`: its attempts are used up, kept for 14 days. Completed jobs are kept for an hour. */
 export const jobStates = ['waiting', 'retrying', 'active', 'completed', 'failed'] as const

@@ -6,13 +6,12 @@ import { type Channel, channels } from './domain/channels/inbound-event.ts'
 import type { Tx } from './domain/sql.ts'
 import {
   DEAD_LETTER_QUEUE,
-  type Jobs,
-  type PostProcessData,
   postProcessQueueOf,
   type QueueName,
   queueNames,
   SCORING_QUEUE,
-} from './jobs.ts'
+} from './job-queues.ts'
+import type { Jobs, PostProcessData } from './jobs.ts'
 
 export type Retried = 'due' | 'active' | 'completed'
 

@@ -5,22 +5,19 @@
  */
 import { fromPglite, type JobInsert, PgBoss } from 'pg-boss'
 import type { Database } from './database.ts'
-import { type Channel, channels } from './domain/channels/inbound-event.ts'
+import type { Channel } from './domain/channels/inbound-event.ts'
 import { codeOf, type Sql, type Tx } from './domain/sql.ts'
+import {
+  createQueues,
+  handleOf,
+  postProcessQueueOf,
+  type QueueName,
+  queueNames,
+  RETRY_LIMIT,
+  SCORING_QUEUE,
+} from './job-queues.ts'
 import type { Log } from './log.ts'
 import { markBegun, type Reclaimed, reclaimOrphans, withoutClaim } from './orphaned-jobs.ts'
-
-export const SCORING_QUEUE = 'LEAD_SCORING_POST_PROCESS'
-export type PostProcessQueue = `${Uppercase<Channel>}_INBOUND_POST_PROCESS`
-export type QueueName = PostProcessQueue | typeof SCORING_QUEUE
-
-export const postProcessQueueOf = (channel: Channel): PostProcessQueue =>
-  `${channel.toUpperCase() as Uppercase<Channel>}_INBOUND_POST_PROCESS`
-export const postProcessQueues = channels.map(postProcessQueueOf)
-export const queueNames: readonly QueueName[] = [...postProcessQueues, SCORING_QUEUE]
-
-/** Jobs that used up their attempts; kept for `POST /api/v1/jobs/redrive`. */
-export const DEAD_LETTER_QUEUE = 'LEADPULSE_DEAD_LETTER'
 
 export interface PostProcessData {
   workspaceId: string
@@ -39,6 +36,8 @@ export interface ClaimedJob<Data extends ScoringData = ScoringData> {
   attempt: number
   /** The attempt that is its last; moves on with deaths of its process that cost no attempt. */
   attemptsMax: number
+  /** Of `scoringPriority`; higher goes first, in the queue and at the gate. */
+  priority: number
   data: Data
 }
 
@@ -59,7 +58,12 @@ export interface Jobs {
   insertPostProcess(sql: Sql, jobs: (PostProcessData & { channel: Channel })[]): Promise<void>
   /** At most one job per lead waits; a further send while one waits changes nothing. */
   sendScoring(sql: Sql, jobs: ScoringData[], priority?: number): Promise<void>
-  fetch<Data extends ScoringData>(queue: QueueName, batchSize: number): Promise<ClaimedJob<Data>[]>
+  /** None of the workspaces `except`, however long their jobs have waited. */
+  fetch<Data extends ScoringData>(
+    queue: QueueName,
+    batchSize: number,
+    except?: string[],
+  ): Promise<ClaimedJob<Data>[]>
   /**
    * To be called before a held job's own work: a process that dies from here on may have died of it.
    * Costs a write only where one died before. Throws StaleClaimError.
@@ -83,13 +87,6 @@ export interface Jobs {
   counts(): Promise<{ queue: string; state: string; count: number; oldestSeconds: number }[]>
 }
 
-/** Attempts after the first, before a job is dead-lettered: four to nine minutes of backoff. */
-const RETRY_LIMIT = 8
-/**
- * pg-boss's own takeover, which spends an attempt and adds a backoff, is the last resort only: it
- * must not come before `reclaimOrphans` has had many passes.
- */
-const HEARTBEAT_SECONDS = 120
 /** A heartbeat that got no answer by then goes on a new connection; claims are long lost by then. */
 const QUERY_LIMIT_MS = 30_000
 
@@ -105,20 +102,9 @@ export const attemptsSpent = (job: ClaimedJob): number => job.attempt - deathsOf
 const stale = (job: ClaimedJob) => new StaleClaimError(`${job.queue} ${job.id} is held by another`)
 
 export function openJobs(database: Database, log: Log): Jobs {
-  const boss = new PgBoss({
-    ...('pglite' in database.jobsBackend
-      ? { db: fromPglite(database.jobsBackend.pglite), backend: 'pglite' as const }
-      : serverConnections(database.jobsBackend.connectionString)),
-    schema: 'pgboss',
-    schedule: false,
-    application_name: 'leadpulse-jobs',
-    maintenanceIntervalSeconds: 300,
-  })
+  const boss = openBoss(database, log)
   // Heartbeats have connections of their own: they must not wait behind a full pool.
   const heartbeatPath = database.kind === 'pglite' ? { db: handleOf(database) } : {}
-  // Without a listener the first lost connection would end the process.
-  boss.on('error', (error) => log.warn({ component: 'jobs', code: codeOf(error) }, error.message))
-  boss.on('warning', ({ message, data }) => log.warn({ component: 'jobs', data }, message))
 
   return {
     exclusive: database.kind === 'pglite',
@@ -133,13 +119,19 @@ export function openJobs(database: Database, log: Log): Jobs {
         const rows: JobInsert[] = group.map(({ channel: _, ...data }) => ({
           id: data.messageId,
           data,
+          group: { id: data.workspaceId },
         }))
         await boss.insert(queue, rows, { db: handleOf(sql) })
       }
     },
     async sendScoring(sql, jobs, priority = scoringPriority.live) {
       if (jobs.length === 0) return
-      const rows = jobs.map((data) => ({ data, singletonKey: data.leadId, priority }))
+      const rows = jobs.map((data) => ({
+        data,
+        singletonKey: data.leadId,
+        priority,
+        group: { id: data.workspaceId },
+      }))
       const options = { db: handleOf(sql), returnId: true as const }
       const sent = await boss.insert(SCORING_QUEUE, rows, options)
       if (sent && sent.length === rows.length) return
@@ -147,17 +139,8 @@ export function openJobs(database: Database, log: Log): Jobs {
       const leadIds = jobs.map(({ leadId }) => leadId)
       await sql.query(raisePrioritySql, [SCORING_QUEUE, leadIds, priority])
     },
-    async fetch<Data extends ScoringData>(queue: QueueName, batchSize: number) {
-      const options = { batchSize, includeMetadata: true, db: handleOf(database) } as const
-      const jobs = await boss.fetch<Data>(queue, options)
-      return jobs.map(({ id, retryCount, retryLimit, data }) => ({
-        queue,
-        id,
-        attempt: retryCount,
-        attemptsMax: retryLimit,
-        data: withoutClaim(data),
-      }))
-    },
+    fetch: (queue, batchSize, except = []) =>
+      fetchJobs(database, boss, queue, { batchSize, except }),
     async begin(job) {
       if (deathsOf(job) === 0 || (await markBegun(database, job))) return
       throw stale(job)
@@ -195,55 +178,48 @@ export function openJobs(database: Database, log: Log): Jobs {
   }
 }
 
+function openBoss(database: Database, log: Log): PgBoss {
+  const boss = new PgBoss({
+    ...('pglite' in database.jobsBackend
+      ? { db: fromPglite(database.jobsBackend.pglite), backend: 'pglite' as const }
+      : serverConnections(database.jobsBackend.connectionString)),
+    schema: 'pgboss',
+    schedule: false,
+    application_name: 'leadpulse-jobs',
+    maintenanceIntervalSeconds: 300,
+  })
+  // Without a listener the first lost connection would end the process.
+  boss.on('error', (error) => log.warn({ component: 'jobs', code: codeOf(error) }, error.message))
+  boss.on('warning', ({ message, data }) => log.warn({ component: 'jobs', data }, message))
+  return boss
+}
+
+async function fetchJobs<Data extends ScoringData>(
+  database: Database,
+  boss: PgBoss,
+  queue: QueueName,
+  { batchSize, except }: { batchSize: number; except: string[] },
+): Promise<ClaimedJob<Data>[]> {
+  const jobs = await boss.fetch<Data>(queue, {
+    batchSize,
+    includeMetadata: true,
+    ignoreGroups: except,
+    db: handleOf(database),
+  })
+  return jobs.map(({ id, retryCount, retryLimit, priority, data }) => ({
+    queue,
+    id,
+    attempt: retryCount,
+    attemptsMax: retryLimit,
+    priority,
+    data: withoutClaim(data),
+  }))
+}
+
 function serverConnections(connectionString: string) {
   const limits = { connectionTimeoutMillis: 2000, query_timeout: QUERY_LIMIT_MS }
   return { connectionString, max: 4, ...limits }
 }
-
-async function createQueues(boss: PgBoss, database: Database): Promise<void> {
-  await boss.createQueue(DEAD_LETTER_QUEUE, { retentionSeconds: 14 * 86_400 })
-  for (const name of queueNames) {
-    const scoring = name === SCORING_QUEUE
-    await boss.createQueue(name, {
-      policy: scoring ? 'stately' : 'standard',
-      retryLimit: RETRY_LIMIT,
-      retryDelay: 2,
-      retryBackoff: true,
-      retryDelayMax: 300,
-      heartbeatSeconds: HEARTBEAT_SECONDS,
-      // Upper bound of one attempt. Scoring jobs are held through quiet window and gate queue.
-      expireInSeconds: scoring ? 6 * 3600 : 600,
-      deleteAfterSeconds: 3600,
-      deadLetter: DEAD_LETTER_QUEUE,
-    })
-    // Fills pg-boss's queue cache: a look-up inside a PGlite transaction would wait for ever.
-    await boss.touch(name, [NIL_UUID], { db: handleOf(database) })
-  }
-  await indexJobs(database)
-}
-
-/**
- * `created_on`, written so that only our index can order by it. By the plain column PostgreSQL also
- * takes pg-boss's index of (name, created_on), and reads every row that is kept to find none.
- */
-export const JOB_AGE_ORDER = `created_on - timestamptz 'epoch'`
-
-/** For the lists that people read and for erasing a person, among 500,000 rows that are kept. */
-async function indexJobs(database: Database): Promise<void> {
-  await database.transaction(async (tx) => {
-    // Processes that start together would build the same index twice, and one of them fail.
-    await tx.query(`select pg_advisory_xact_lock(hashtext('leadpulse job indexes'))`)
-    await tx.query(`
-      create index if not exists leadpulse_job_list
-      on pgboss.job ((data ->> 'workspaceId'), name, state, (${JOB_AGE_ORDER}), id)
-    `)
-    await tx.query(`
-      create index if not exists leadpulse_job_of_lead on pgboss.job ((data ->> 'leadId'))
-    `)
-  })
-}
-
-const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 
 const lastAttemptSql = `
   update pgboss.job set retry_limit = retry_count where name = $1 and id = $2::uuid
@@ -317,14 +293,6 @@ async function giveBack(database: Database, boss: PgBoss, job: ClaimedJob, delay
   }
   // One that waits covers this one: nothing is lost by ending it.
   await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(database) })
-}
-
-function handleOf(sql: Sql) {
-  return {
-    executeSql: async (text: string, values?: unknown[]) => ({
-      rows: (await sql.query(text, values)) as object[],
-    }),
-  }
 }
 
 const attemptOf = (job: ClaimedJob) => ({ id: job.id, retryCount: job.attempt })

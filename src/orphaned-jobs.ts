@@ -9,7 +9,8 @@
  * second life on: nearly every job has one, and pays nothing.
  */
 import type { Sql } from './domain/sql.ts'
-import type { ClaimedJob, QueueName, ScoringData } from './jobs.ts'
+import type { QueueName } from './job-queues.ts'
+import type { ClaimedJob, ScoringData } from './jobs.ts'
 
 /**
  * Deaths at work that cost a job nothing; each further one spends an attempt. Fewer, and a deployment gone
@@ -72,7 +73,7 @@ const markBegunSql = `
  */
 const reclaimSql = `
   with held as materialized (
-    select name, id, singleton_key, retry_count, retry_limit, data,
+    select name, id, singleton_key, retry_count, retry_limit, priority, data,
       coalesce((data #>> '{claim,begun}')::int = retry_count, false) as at_work
     from pgboss.job
     where name = any($1::text[]) and state = 'active'
@@ -106,7 +107,8 @@ const reclaimSql = `
   )
   select (select count(*) from due)::int as due,
     (select json_agg(json_build_object(
-       'queue', name, 'id', id, 'attempt', retry_count, 'attemptsMax', retry_limit, 'data', data))
+       'queue', name, 'id', id, 'attempt', retry_count, 'attemptsMax', retry_limit,
+       'priority', priority, 'data', data))
      from orphan
      where to_blame and retry_count >= retry_limit and not covered) as exhausted
 `

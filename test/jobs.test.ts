@@ -1,13 +1,13 @@
 import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
 import type { Database } from '../src/database.ts'
+import { SCORING_QUEUE } from '../src/job-queues.ts'
 import {
   type ClaimedJob,
   isLastAttempt,
   type Jobs,
   openJobs,
   type PostProcessData,
-  SCORING_QUEUE,
   type ScoringData,
   StaleClaimError,
 } from '../src/jobs.ts'

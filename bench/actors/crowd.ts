@@ -10,7 +10,7 @@ import type { ScoringJob, ScoringSteps } from '../../src/actors/scoring-steps.ts
 import { actorSystem } from '../../src/actors/supervisor.ts'
 import type { ScoringResult } from '../../src/domain/scoring/score.ts'
 import type { ScoringInput } from '../../src/domain/scoring/scoring-input.ts'
-import { SCORING_QUEUE } from '../../src/jobs.ts'
+import { SCORING_QUEUE } from '../../src/job-queues.ts'
 
 /** What becomes of a lead: it stays in its window or at the model, or passes in one of many ways. */
 export type Fate = 'rest' | 'wait' | 'score' | 'burst' | 'outage' | 'crash'
@@ -36,7 +36,7 @@ export function jobOf(fate: Fate, leadId: string = randomUUID()): CrowdJob {
   const workspaceId = workspaces[jobsMade++ % workspaces.length] as string
   const data = { workspaceId, leadId }
   const id = randomUUID()
-  return { queue: SCORING_QUEUE, id, attempt: 0, attemptsMax: 8, data, fate, reads: 0 }
+  return { queue: SCORING_QUEUE, id, attempt: 0, attemptsMax: 8, priority: 0, data, fate, reads: 0 }
 }
 
 /** `source` is read as slots get free; `heldMax`: leads active at once. */
@@ -55,7 +55,8 @@ export function crowd(source: Iterator<CrowdJob>, heldMax: number) {
   let onEnded: (() => void) | undefined
   const held = dispatcher({
     system,
-    scoringHeldMax: heldMax,
+    // Each workspace may hold as many as are free, so of n workspaces' slots one part in n + 1 is.
+    scoringHeldMax: Math.ceil(heldMax * (1 + 1 / workspaces.length)),
     jobs: jobsInMemory(() => current),
     startPostProcess: () => undefined,
     startScoring: (job, onEnd) =>

@@ -11,13 +11,8 @@ import type { Pruned, Pruner } from '../domain/retention.ts'
 import type { Scorer } from '../domain/scoring/score.ts'
 import type { WindowDefaults } from '../domain/scoring/scoring-input.ts'
 import { codeOf, type Sql, type Store } from '../domain/sql.ts'
-import {
-  type Jobs,
-  postProcessQueueOf,
-  SCORING_QUEUE,
-  type ScoringData,
-  scoringPriority,
-} from '../jobs.ts'
+import { postProcessQueueOf, SCORING_QUEUE } from '../job-queues.ts'
+import { type Jobs, type ScoringData, scoringPriority } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { type BackfillActor, backfillActor } from './backfill.ts'
 import { budgetResumeActor } from './budget-resume.ts'

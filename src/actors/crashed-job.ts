@@ -4,7 +4,8 @@
  */
 import { parkLead, recordFailure } from '../domain/scoring/record-score.ts'
 import { codeOf, isDatabaseAway, type Store } from '../domain/sql.ts'
-import { attemptsSpent, type ClaimedJob, type Jobs, SCORING_QUEUE } from '../jobs.ts'
+import { SCORING_QUEUE } from '../job-queues.ts'
+import { attemptsSpent, type ClaimedJob, type Jobs } from '../jobs.ts'
 
 interface Options {
   store: Store

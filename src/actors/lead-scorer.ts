@@ -115,7 +115,8 @@ function behavior(
         self.after(effect.ms, DUE)
         break
       case 'acquire permit': {
-        const call = { workspaceId: job.data.workspaceId, since: effect.since }
+        const { data, priority } = job
+        const call = { workspaceId: data.workspaceId, since: effect.since, priority }
         permit = gate.acquire(call, () => self.tell(PERMIT))
         break
       }

@@ -3,7 +3,8 @@ import { type ClaimsOptions, claimsActor } from '../../src/actors/claims.ts'
 import { heldJobs } from '../../src/actors/held-jobs.ts'
 import type { LeadScorer } from '../../src/actors/lead-scorer.ts'
 import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
-import { type ClaimedJob, SCORING_QUEUE, type ScoringData } from '../../src/jobs.ts'
+import { SCORING_QUEUE } from '../../src/job-queues.ts'
+import type { ClaimedJob, ScoringData } from '../../src/jobs.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
@@ -39,6 +40,7 @@ function scorerOf(leadId: string): LeadScorer & { stopped(): boolean } {
     id: leadId,
     attempt: 0,
     attemptsMax: 8,
+    priority: 0,
     data: { workspaceId: 'w', leadId },
   }
   return {
@@ -56,7 +58,7 @@ const unreachable = () => Promise.reject(new Error('the database is away'))
 test('when no heartbeat gets through, calls are aborted', async () => {
   const { held, errors } = claims({ touch: unreachable })
   const scorer = scorerOf('lead-1')
-  held.scorers.set('lead-1', scorer)
+  held.takeScoring(scorer)
   await until(async () => scorer.stopped(), Boolean)
   assert.is(held.scorers.size, 0)
   assert.ok(errors.includes('heartbeat'))
@@ -71,7 +73,7 @@ test('a heartbeat that never ends counts as one that failed, and is alone', asyn
     },
   })
   const scorer = scorerOf('lead-1')
-  held.scorers.set('lead-1', scorer)
+  held.takeScoring(scorer)
   await until(async () => scorer.stopped(), Boolean)
   assert.is(beats, 1)
 })
@@ -82,7 +84,7 @@ test('nobody can take over an embedded database: a slow one aborts nothing', asy
     jobs: { exclusive: true, touch: unreachable },
   })
   const scorer = scorerOf('lead-1')
-  held.scorers.set('lead-1', scorer)
+  held.takeScoring(scorer)
   await until(
     async () => errors.length,
     (count) => count >= 4,
@@ -93,8 +95,8 @@ test('nobody can take over an embedded database: a slow one aborts nothing', asy
 test('a claim that the heartbeat misses is stopped; its slot is free', async () => {
   const { held } = claims({ touch: async (jobs) => jobs.filter(({ id }) => id === 'lead-1') })
   const [lost, kept] = [scorerOf('lead-1'), scorerOf('lead-2')]
-  held.scorers.set('lead-1', lost)
-  held.scorers.set('lead-2', kept)
+  held.takeScoring(lost)
+  held.takeScoring(kept)
   await until(async () => lost.stopped(), Boolean)
   assert.not.ok(kept.stopped())
   assert.equal([...held.scorers.keys()], ['lead-2'])

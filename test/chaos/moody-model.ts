@@ -81,10 +81,8 @@ export async function moodyModel(
   const fake: FakeOpenAi = await fakeOpenAi({
     async script(call) {
       const { leadRef } = call
-      // What post-processing asks is answered at once and well: jobs that wait for it behind others
-      // of their lead are still counted as begun when their holder dies, see ARCHITECTURE.
-      if (!isScoring(call)) return undefined
-      if (leadRef !== null) {
+      // Post-processing asks of one message, and may do so while its lead is scored.
+      if (isScoring(call) && leadRef !== null) {
         const other = openCalls().find((each) => each.leadRef === leadRef)
         if (other) {
           overlaps.push(`lead ${leadRef}: ${processOf(call)} called while ${processOf(other)} did`)

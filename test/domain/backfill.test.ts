@@ -9,7 +9,8 @@ import {
   startBackfill,
 } from '../../src/domain/backfill.ts'
 import type { Tx } from '../../src/domain/sql.ts'
-import { type Jobs, openJobs, SCORING_QUEUE, scoringPriority } from '../../src/jobs.ts'
+import { SCORING_QUEUE } from '../../src/job-queues.ts'
+import { type Jobs, openJobs, scoringPriority } from '../../src/jobs.ts'
 import { silentLog, testDatabase } from '../support/database.ts'
 import { makeWorkspace } from '../support/events.ts'
 import { insertLead, insertMessage, type LeadToInsert } from '../support/lead-rows.ts'

@@ -1,11 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
-import {
-  type ClaimedJob,
-  type PostProcessData,
-  type QueueName,
-  SCORING_QUEUE,
-} from '../../src/jobs.ts'
+import { type QueueName, SCORING_QUEUE } from '../../src/job-queues.ts'
+import type { ClaimedJob, PostProcessData } from '../../src/jobs.ts'
 import { type TestApi, testApi, testWorkspace } from '../support/api.ts'
 import { insertLead } from '../support/lead-rows.ts'
 import { suite } from '../support/suite.ts'

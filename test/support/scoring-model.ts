@@ -17,7 +17,8 @@ import {
 } from '../../src/domain/scoring/lead-phases.ts'
 import type { ScoringResult } from '../../src/domain/scoring/score.ts'
 import { isDatabaseAway } from '../../src/domain/sql.ts'
-import { type ClaimedJob, isLastAttempt, SCORING_QUEUE, StaleClaimError } from '../../src/jobs.ts'
+import { SCORING_QUEUE } from '../../src/job-queues.ts'
+import { type ClaimedJob, isLastAttempt, StaleClaimError } from '../../src/jobs.ts'
 import { createRandom } from '../../src/simulate/random.ts'
 
 export const QUIET_MS = 3000
@@ -161,6 +162,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
       id: `job-${order++}`,
       attempt: 0,
       attemptsMax: RETRY_LIMIT,
+      priority: 0,
       data: { workspaceId: lead.id.slice(-1), leadId: lead.id },
       lead,
       state: 'created',
@@ -182,10 +184,10 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
     if (job.started) job.attempt += 1
     job.started = true
     job.state = 'active'
-    const { queue, id, attempt, attemptsMax, data } = job
+    const { queue, id, attempt, attemptsMax, priority, data } = job
     const scorer: Scorer = {
       job,
-      claim: { queue, id, attempt, attemptsMax, data },
+      claim: { queue, id, attempt, attemptsMax, priority, data },
       process: random.pick(ready),
       claimedAt: now,
       state: { phase: 'Idle' },
