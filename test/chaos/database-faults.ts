@@ -3,9 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer } from './history.ts'
 import { finish, type Outcome, openStage, type Scenario, type ScenarioOptions } from './scenario.ts'
 
-/** Webhooks must be told within this that nothing was stored. */
-const ANSWER_MS = 2000
-
 /** Immediate stop (what a crash is to its clients) and start, `kills` times. */
 export const databaseRestarts: Scenario = async (options) => {
   const server = await options.privateServer()
@@ -74,11 +71,12 @@ async function outage(
   await end()
   await delay(3000)
   const { answers } = stage.history
+  const { answerMs } = options
   const during = answers.filter(
-    ({ at, tookMs }) => at >= goneAt && at + tookMs <= backAt + ANSWER_MS && at < backAt,
+    ({ at, tookMs }) => at >= goneAt && at + tookMs <= backAt + answerMs && at < backAt,
   )
-  const overdue = answers.filter(({ at }) => at >= goneAt && at < backAt - ANSWER_MS)
-  findings.push(...lies(during, backAt), ...slow(overdue))
+  const overdue = answers.filter(({ at }) => at >= goneAt && at < backAt - answerMs)
+  findings.push(...lies(during, backAt), ...slow(overdue, answerMs))
   const back = answers.find(({ status, at, tookMs }) => status === 200 && at + tookMs >= backAt)
   if (!back) findings.push('no webhook was accepted within 3 s of the return of the database')
   const refused = during.filter(({ status }) => status === 503 || status === 429)
@@ -122,13 +120,13 @@ function lies(during: Answer[], backAt: number): string[] {
 }
 
 /** Requests that the senders cut themselves after some milliseconds say nothing. */
-function slow(tries: Answer[]): string[] {
-  const late = tries.filter(({ tookMs }) => tookMs > ANSWER_MS)
+function slow(tries: Answer[], answerMs: number): string[] {
+  const late = tries.filter(({ tookMs }) => tookMs > answerMs)
   if (late.length === 0) return []
   const worst = Math.round(Math.max(...late.map(({ tookMs }) => tookMs)))
   const unanswered = late.filter(({ status }) => status === null).length
   return [
-    `${late.length} of ${tries.length} webhooks waited more than ${ANSWER_MS} ms without a database` +
+    `${late.length} of ${tries.length} webhooks waited more than ${answerMs} ms without a database` +
       ` (worst ${worst} ms, ${unanswered} never answered)`,
   ]
 }

@@ -17,6 +17,8 @@ export interface ScenarioOptions {
   seed: number
   /** Longest uptime between two kills. */
   uptimeMs: number
+  /** Webhooks must be told within this that nothing was stored. */
+  answerMs: number
   /** Time to score everything once the faults are over. */
   drainMs: number
   belongings: Belongings
