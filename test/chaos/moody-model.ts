@@ -21,8 +21,10 @@ export interface MoodyModel {
   env(processName: string): NodeJS.ProcessEnv
   /** From now on every call is answered well. */
   calmDown(): void
+  /** Of scoring. */
   callCount(): number
   faultCount(): number
+  /** Of every kind. */
   callsOf(processName: string): number
   /** Leads (by their reference in the prompt) with an open call, of one process or of all. */
   inFlight(processName?: string): string[]
@@ -39,6 +41,8 @@ export interface Mood {
   /** Share of calls that go wrong. */
   faults: number
   latencyMs: [min: number, max: number]
+  /** Of what is asked about a single message; as long as a scoring call unless it says otherwise. */
+  messageLatencyMs?: [min: number, max: number]
   timeoutMs: number
 }
 
@@ -93,7 +97,8 @@ export async function moodyModel(
       const goesWrong = !calm && random.chance(mood.faults)
       const answer = goesWrong ? faults.deal()() : undefined
       if (goesWrong) faultCount += 1
-      await delay(random.between(...mood.latencyMs))
+      const { latencyMs, messageLatencyMs = latencyMs } = mood
+      await delay(random.between(...(isScoring(call) ? latencyMs : messageLatencyMs)))
       return answer
     },
   })
@@ -110,8 +115,7 @@ export async function moodyModel(
     },
     callCount: () => fake.calls.filter(isScoring).length,
     faultCount: () => faultCount,
-    callsOf: (name) =>
-      fake.calls.filter((call) => isScoring(call) && processOf(call) === name).length,
+    callsOf: (name) => fake.calls.filter((call) => processOf(call) === name).length,
     inFlight: (name) =>
       openCalls()
         .filter((call) => name === undefined || processOf(call) === name)

@@ -10,6 +10,8 @@ import { finish, openStage, type Scenario } from './scenario.ts'
 
 /** The lease of a job whose holder froze and the quiet window, with room to spare. */
 const TAKEOVER_LIMIT_MS = 20_000
+/** A loaded machine needs long until a worker has its first calls; nothing is measured here. */
+const BUSY_LIMIT_MS = 60_000
 
 /**
  * A process is stopped in mid-call and past its heartbeat; another one takes over; then it goes on
@@ -20,6 +22,7 @@ export const frozen: Scenario = async (options) => {
   const stage = await openStage('frozen', { postgres: await options.sharedServer() }, options, {
     faults: 0,
     latencyMs: [1000, 1800],
+    messageLatencyMs: [10, 50],
     timeoutMs: 8000,
   })
   const { model } = stage
@@ -40,7 +43,7 @@ export const frozen: Scenario = async (options) => {
   let rescued = 0
   for (let round = 1; round <= options.kills; round++) {
     const busy = () => model.inFlight('sleeper').length >= 2
-    if (!(await within(20_000, busy))) findings.push('the sleeper never had two calls in flight')
+    if (!(await within(BUSY_LIMIT_MS, busy))) findings.push('the sleeper never had two calls in flight')
     const leads = await leadsOf(reader, model.inFlight('sleeper'))
     sleeper.current().signal('SIGSTOP')
     rescued += await orphans.holderDied(leads)
