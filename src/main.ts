@@ -149,6 +149,7 @@ async function openServer(parts: Parts) {
     scorer: { name: parts.scorer.name, rulesOnly: config.openai === null },
     modelLife: () => app.meters().model,
     webDist: join(import.meta.dirname, '../web/dist'),
+    previewScorer: app.previewScorer,
     scoreSoon: app.scoreSoon,
     backfillSoon: app.backfillSoon,
     forgetConnection: connections.forget,

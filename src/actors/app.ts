@@ -20,6 +20,7 @@ import { type Dispatcher, dispatcher } from './dispatcher.ts'
 import { type FeedHub, feedActor } from './feed.ts'
 import { type Gate, gate } from './gate.ts'
 import { gatedModel } from './gated-model.ts'
+import { gatedScorer } from './gated-scorer.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
 import { type Intake, intake } from './intake.ts'
 import { type LeadScorerOptions, leadScorer } from './lead-scorer.ts'
@@ -58,6 +59,8 @@ export interface AppOptions {
 export interface App {
   intake: Intake
   feed: FeedHub
+  /** For people who wait for the answer; nothing is written. */
+  previewScorer: Scorer
   /** Sends scoring jobs for leads whose message_seq a committed transaction has moved. */
   scoreSoon(leads: ScoringData[]): Promise<void>
   /** A backfill run was started. */
@@ -109,6 +112,7 @@ export function startApp(options: AppOptions): App {
   return {
     intake: intake({ store, ingests, onError: (what, error) => warn(log, what)(error) }),
     feed,
+    previewScorer: gatedScorer(options.scorer, llmGate),
     async scoreSoon(leads) {
       await jobs.sendScoring(store, leads, scoringPriority.live)
       worker?.dispatcher.wake(SCORING_QUEUE)

@@ -3,39 +3,20 @@
  * never exceed LLM_CONCURRENCY. They go before waiting scores, which wait for them anyway, but wait
  * themselves for a bounded time: a message must not hang on a model that is overrun.
  */
-import type { LanguageModel, ModelAnswer } from '../domain/post-process/outside.ts'
+import type { LanguageModel, ModelAnswer, ModelQuestion } from '../domain/post-process/outside.ts'
 import type { CallOutcome } from './call-pace.ts'
 import type { Gate } from './gate.ts'
-
-/** About the time of one call: after it, rules judge and the draft is left out. */
-const PERMIT_WAIT_MS = 5000
-/** Sorts before every score of its workspace, whose `since` is a time. */
-const FIRST = 0
+import { withPermit } from './permit-wait.ts'
 
 export function gatedModel(model: LanguageModel, gate: Gate): LanguageModel {
   return {
-    async ask(question, signal) {
-      if (gate.meters().pausedMs > PERMIT_WAIT_MS) return busy
-      const asked = Promise.withResolvers<boolean>()
-      const permit = gate.acquire({ workspaceId: question.workspaceId, since: FIRST }, () =>
-        asked.resolve(true),
-      )
-      const timer = setTimeout(() => asked.resolve(false), PERMIT_WAIT_MS)
-      const stop = () => asked.resolve(false)
-      signal.addEventListener('abort', stop, { once: true })
-      if (signal.aborted) stop()
-      try {
-        if (await asked.promise) {
-          const answer = await model.ask(question, signal)
-          permit.release(outcomeOf(answer))
-          return answer
-        }
-        return busy
-      } finally {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', stop)
-        permit.release()
-      }
+    async ask<Value>(question: ModelQuestion<Value>, signal: AbortSignal) {
+      const call = () => model.ask(question, signal)
+      const work = { call, outcomeOf }
+      const { workspaceId } = question
+      const answer = await withPermit<ModelAnswer<Value>>(gate, workspaceId, signal, work)
+      // Without an answer rules judge, and the draft is left out.
+      return answer ?? busy
     },
   }
 }

@@ -32,12 +32,14 @@ import { type LeadActionsDeps, leadActionsRoutes } from './lead-actions.ts'
 import { type LeadsDeps, leadsRoutes } from './leads.ts'
 import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
 import { type SettingsDeps, settingsRoutes } from './settings.ts'
+import { type SettingsPreviewDeps, settingsPreviewRoutes } from './settings-preview.ts'
 import { type TokensDeps, tokensRoutes } from './tokens.ts'
 import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
 import { type WorkspacesDeps, workspacesRoutes } from './workspaces.ts'
 
 type ResourceDeps = WorkspacesDeps &
   SettingsDeps &
+  SettingsPreviewDeps &
   ConnectionsDeps &
   LeadsDeps &
   LeadActionsDeps &
@@ -120,6 +122,7 @@ async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<v
   const shared = { ...deps, guard: openGuard(deps.auth) }
   await app.register(workspacesRoutes, { deps: shared })
   await app.register(settingsRoutes, { deps: shared })
+  await app.register(settingsPreviewRoutes, { deps: shared })
   await app.register(connectionsRoutes, { deps: shared })
   await app.register(leadsRoutes, { deps: shared })
   await app.register(leadActionsRoutes, { deps: shared })

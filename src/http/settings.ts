@@ -35,15 +35,21 @@ const questionsTake = `takes a list of at most ${QUESTIONS_MAX} texts`
 const budgetTakes = `takes an amount of US dollars from 0 to ${BUDGET_USD_MAX}, or null for no limit`
 const urlTakes = 'takes the https URL of a public host, or null'
 
+/** What leads are judged by. */
+const judgedBy = {
+  companyName: optionalText(TEXT_CHARACTERS_MAX).optional(),
+  serviceDescription: optionalText(TEXT_CHARACTERS_MAX).optional(),
+  idealCustomerProfile: optionalText(TEXT_CHARACTERS_MAX).optional(),
+  qualificationQuestions: z
+    .array(text(QUESTION_CHARACTERS_MAX), questionsTake)
+    .max(QUESTIONS_MAX, questionsTake)
+    .optional(),
+}
+export const judgedBySchema = z.strictObject(judgedBy)
+
 const changeSchema = z
   .strictObject({
-    companyName: optionalText(TEXT_CHARACTERS_MAX).optional(),
-    serviceDescription: optionalText(TEXT_CHARACTERS_MAX).optional(),
-    idealCustomerProfile: optionalText(TEXT_CHARACTERS_MAX).optional(),
-    qualificationQuestions: z
-      .array(text(QUESTION_CHARACTERS_MAX), questionsTake)
-      .max(QUESTIONS_MAX, questionsTake)
-      .optional(),
+    ...judgedBy,
     quietMs: integer(0, QUIET_MS_MAX).nullable().optional(),
     maxWaitMs: integer(0, WAIT_MS_MAX).nullable().optional(),
     draftsEnabled: z.boolean('takes true or false').optional(),

@@ -43,7 +43,8 @@ export const frozen: Scenario = async (options) => {
   let rescued = 0
   for (let round = 1; round <= options.kills; round++) {
     const busy = () => model.inFlight('sleeper').length >= 2
-    if (!(await within(BUSY_LIMIT_MS, busy))) findings.push('the sleeper never had two calls in flight')
+    if (!(await within(BUSY_LIMIT_MS, busy)))
+      findings.push('the sleeper never had two calls in flight')
     const leads = await leadsOf(reader, model.inFlight('sleeper'))
     sleeper.current().signal('SIGSTOP')
     rescued += await orphans.holderDied(leads)

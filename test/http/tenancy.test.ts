@@ -39,6 +39,7 @@ const thingRoutes: Record<string, Thing> = {
   'POST /api/v1/leads/:id/rescore': 'lead',
   'POST /api/v1/leads/:id/disqualify': 'lead',
   'POST /api/v1/leads/:id/requalify': 'lead',
+  'POST /api/v1/settings/preview': 'lead',
   'POST /api/v1/rejected/:id/replay': 'rejected',
   'POST /api/v1/jobs/:id/retry': 'job',
   'POST /api/v1/connections/:id/rotate': 'connection',
@@ -114,13 +115,14 @@ async function deadJob(workspaceId: string, leadId: string): Promise<string> {
 }
 const namesOf = ({ method, url }: RouteOptions) => [method].flat().map((name) => `${name} ${url}`)
 /** What routes about one thing take. */
-const bodies: Record<string, object> = {
-  'POST /api/v1/leads/:id/disqualify': { reason: 'x' },
-  'PATCH /api/v1/connections/:id': { name: 'Renamed' },
+const bodies: Record<string, (id: string) => object> = {
+  'POST /api/v1/leads/:id/disqualify': () => ({ reason: 'x' }),
+  'POST /api/v1/settings/preview': (leadId) => ({ leadId }),
+  'PATCH /api/v1/connections/:id': () => ({ name: 'Renamed' }),
 }
 const call = (route: string, token: string, id = ''): Promise<Answer> => {
   const [method = '', path = ''] = route.split(' ')
-  const body = bodies[route] ?? ownRoutes[route]
+  const body = bodies[route]?.(id) ?? ownRoutes[route]
   return api.call(method, path.replace(':id', id), { token, body })
 }
 /** Everything of the other workspace, to see whether anything moved. */
@@ -215,7 +217,7 @@ tenancy('naming the other workspace in the header does not help', async () => {
     const answer = await api.call(method, path.replace(':id', things[kind]), {
       token: mine.tokens.admin,
       headers,
-      body: bodies[route],
+      body: bodies[route]?.(things[kind]),
     })
     assert.is(answer.status, 403, route)
   }

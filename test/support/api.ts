@@ -4,6 +4,7 @@ import type { FastifyInstance, InjectOptions, RouteOptions } from 'fastify'
 import type { Database } from '../../src/database.ts'
 import { callbackTokens as makeCallbackTokens } from '../../src/domain/enrichment/callback-token.ts'
 import type { LeadRef } from '../../src/domain/leads/read-lead.ts'
+import { rulesScorer } from '../../src/domain/scoring/rules-scorer.ts'
 import { hashToken } from '../../src/domain/tokens.ts'
 import { createWorkspace, type MadeWorkspace } from '../../src/domain/workspaces.ts'
 import { authenticator } from '../../src/http/auth.ts'
@@ -88,6 +89,7 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     auth,
     sealing,
     scorer: { name: 'rules-v1', rulesOnly: true },
+    previewScorer: rulesScorer(),
     version: '1.2.3',
     window: { quietMs: 3000, maxWaitMs: 15_000 },
     webDist: join(import.meta.dirname, 'no-such-directory'),

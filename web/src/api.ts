@@ -50,7 +50,8 @@ export interface Api {
 }
 
 const PAGE_ROWS = 200
-const TIME_LIMIT_MS = 15_000
+/** A preview waits for its turn and then for a model: 5 s and 20 s where nobody set it otherwise. */
+const TIME_LIMIT_MS = 30_000
 /** 1,000 rows of one lead's history: more than a person reads. */
 const PAGES_MAX = 5
 
@@ -126,11 +127,12 @@ interface Problem {
 async function errorOf(response: Response): Promise<ApiError> {
   const { status } = response
   if (status === 401) return new ApiError(status, 'The token was refused.')
-  if (status === 403) return new ApiError(status, 'This token may look, but not change anything.')
-  if (status >= 500) {
-    return new ApiError(status, `The server answered ${status}. Its log says more.`)
-  }
+  if (status === 403) return new ApiError(status, 'The token of this tab may not do this.')
   const problem = (await response.json().catch(() => null)) as Problem | null
+  if (status >= 500) {
+    const why = problem?.detail ?? `The server answered ${status}. Its log says more`
+    return new ApiError(status, `${why}. ${status === 503 ? 'Try again in a moment.' : ''}`.trim())
+  }
   const errors = problem?.errors ?? []
   const fields = Object.fromEntries(errors.map(({ field, message }) => [field, message]))
   const first = errors[0] && `${errors[0].field}: ${errors[0].message}`

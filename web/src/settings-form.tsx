@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { type Api, ApiError } from './api.ts'
 import { messageOf, useLoaded } from './loading.ts'
+import { SettingsPreview } from './settings-preview.tsx'
 
 export interface Settings {
   companyName: string | null
@@ -82,7 +83,13 @@ const fields: FieldText[] = [
   },
 ]
 
-export function SettingsForm({ client }: { client: Api }) {
+interface SettingsFormProps {
+  client: Api
+  /** Null: the rules score. */
+  model: string | null
+}
+
+export function SettingsForm({ client, model }: SettingsFormProps) {
   const settings = useLoaded(() => client.get<Settings>('/api/v1/settings'), [client])
   const [draft, setDraft] = useState<Draft | null>(null)
   const [errors, setErrors] = useState<Record<string, string>>({})
@@ -149,6 +156,7 @@ export function SettingsForm({ client }: { client: Api }) {
           </p>
         </form>
       )}
+      {draft && <SettingsPreview {...{ client, model }} settings={() => judgedBy(draft)} />}
     </section>
   )
 }
@@ -228,6 +236,13 @@ function asSent(typed: Draft): Record<string, unknown> {
     clayWebhookUrl: text(typed.clayWebhookUrl),
     draftsEnabled: typed.draftsEnabled,
   }
+}
+
+/** The part of it that a score depends on. */
+function judgedBy(typed: Draft): Record<string, unknown> {
+  const { companyName, serviceDescription, idealCustomerProfile, qualificationQuestions } =
+    asSent(typed)
+  return { companyName, serviceDescription, idealCustomerProfile, qualificationQuestions }
 }
 
 const numberOr = (text: string) => (Number.isNaN(Number(text)) ? text : Number(text))

@@ -1,15 +1,15 @@
 /** What the workspace is about, who may send to it, what was refused, and who has a token. */
-import type { Api } from './api.ts'
+import type { Api, Status } from './api.ts'
 import { ConnectionsPanel } from './connections-panel.tsx'
 import { RejectedPanel } from './rejected-panel.tsx'
 import { SettingsForm } from './settings-form.tsx'
 import { TokensPanel } from './tokens-panel.tsx'
 
-export function SettingsView({ client }: { client: Api }) {
+export function SettingsView({ client, status }: { client: Api; status: Status | null }) {
   return (
     <div class="settings">
       <h2>Settings</h2>
-      <SettingsForm client={client} />
+      <SettingsForm client={client} model={status?.model?.inUse ?? null} />
       <ConnectionsPanel client={client} />
       <RejectedPanel client={client} />
       <TokensPanel client={client} />

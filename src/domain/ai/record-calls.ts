@@ -6,7 +6,7 @@ import type { Sql } from '../sql.ts'
 export interface AiCallsOf {
   workspaceId: string
   leadId: string
-  /** `background-job/<job-type-in-kebab-case>`. */
+  /** `background-job/<job-type-in-kebab-case>`, or `dashboard/settings-preview`. */
   source: string
   /** e.g. `lead_scoring.score`. */
   featureId: string

@@ -19,7 +19,7 @@ const aiInteractionSchema = defineEntity({
     workspace: () => p.manyToOne(Workspace).deleteRule('cascade'),
     /** Kept without the lead when the person is erased: it is billing, not personal. */
     lead: () => p.manyToOne(Lead).nullable().deleteRule('set null'),
-    /** `background-job/<job-type-in-kebab-case>`. */
+    /** `background-job/<job-type-in-kebab-case>`, or `dashboard/settings-preview`. */
     source: p.text(),
     featureId: p.text(),
     promptVersion: p.text(),
