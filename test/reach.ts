@@ -1,0 +1,49 @@
+/**
+ * Which test files can tell one storage from the other: those whose imports lead to a module that
+ * asks which storage is under test. The others would only repeat themselves on the second one.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+
+const root = import.meta.dirname
+/** The only readers of TEST_STORAGE. */
+const storageModule = join(root, 'support/database.ts')
+
+export interface TestFiles {
+  /** Relative to `test/`, as uvu names them. */
+  ofStorage: string[]
+  ofNone: string[]
+}
+
+/** Test files whose path under `test/` matches. */
+export function testFiles(pattern: RegExp): TestFiles {
+  const seen = new Map<string, boolean>()
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && pattern.test(name))
+    .sort()
+  const { true: ofStorage = [], false: ofNone = [] } = Object.groupBy(
+    names,
+    (name) => `${reaches(join(root, name), seen)}` as const,
+  ) as Partial<Record<'true' | 'false', string[]>>
+  return { ofStorage, ofNone }
+}
+
+function reaches(file: string, seen: Map<string, boolean>): boolean {
+  if (file === storageModule) return true
+  const known = seen.get(file)
+  if (known !== undefined) return known
+  // What is being looked at counts as "no" meanwhile, so a circle ends.
+  seen.set(file, false)
+  const found = importsOf(file).some((each) => reaches(each, seen))
+  seen.set(file, found)
+  return found
+}
+
+/** The modules of `test/` that a file loads; nothing outside of it knows of storages under test. */
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8')
+  const paths = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+\.ts)'/g)]
+  return paths
+    .map(([, path]) => resolve(dirname(file), path as string))
+    .filter((path) => !relative(root, path).startsWith('..'))
+}
