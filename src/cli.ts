@@ -7,6 +7,8 @@ import { backfillCommand } from './backfill/command.ts'
 import { backfill } from './backfill/run.ts'
 import { CommandError } from './command-error.ts'
 import { ConfigError, readConfig } from './config.ts'
+import { evalCommand } from './eval/command.ts'
+import { evaluate } from './eval/run.ts'
 import { simulateCommand, tokenOf } from './simulate/options.ts'
 import { simulate } from './simulate/run.ts'
 
@@ -31,6 +33,12 @@ async function main(): Promise<void> {
     backfillCommand(config, (options) =>
       backfill(options, { token: tokenOf(options, config), output: process.stdout }),
     ),
+  )
+  program.addCommand(
+    evalCommand(async (options) => {
+      const { stdout: output, stderr: progress } = process
+      process.exitCode = await evaluate(options, { openai: config.openai, output, progress })
+    }),
   )
   await program.parseAsync()
 }

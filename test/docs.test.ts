@@ -26,6 +26,7 @@ const runElsewhere: [RegExp, string][] = [
   [/^npm ci && npm start\b/, 'test/main.test.ts'],
   [/^npm ci && npm test\b/, 'test/run.ts'],
   [/^npm run simulate\b/, 'test/simulate/cli.test.ts'],
+  [/^npm run eval\b/, 'test/eval/eval.test.ts'],
   [/^DATABASE_URL=postgres:\S+ npx pm2 start ecosystem.config.js$/, 'test/chaos/pm2.ts'],
   [/^npx pm2 reload leadpulse$/, 'test/chaos/pm2.ts'],
 ]

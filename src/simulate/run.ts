@@ -1,11 +1,11 @@
 /** One simulation from beginning to end: plan, connections, feed, sending, waiting, report. */
 import { randomBytes } from 'node:crypto'
 import { CommandError } from '../command-error.ts'
+import { createProgress, type Progress } from '../progress.ts'
 import { createApi } from './api.ts'
 import { openConnections } from './connections.ts'
 import { type Delivery, renderStream, replayRendering } from './deliveries.ts'
 import type { SimulateOptions } from './options.ts'
-import { createProgress, type Progress } from './progress.ts'
 import { remarks, reportRows, table } from './report.ts'
 import { planStream } from './schedule.ts'
 import { sendAll } from './send.ts'

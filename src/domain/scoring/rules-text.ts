@@ -38,9 +38,14 @@ export function plainText(text: string): string {
     .trim()
 }
 
-/** What a person said, for matching: plain, and without orders to a machine. */
+/**
+ * What a person said, for matching: plain, and without orders to a machine. An empty line ends a
+ * sentence, too, so that an order in a paragraph of its own costs the one before nothing.
+ */
 export function spokenText(text: string): string {
-  return sentencesOf(plainText(text))
+  return text
+    .split(/\n[^\S\n]*\n/)
+    .flatMap((paragraph) => sentencesOf(plainText(paragraph)))
     .filter((sentence) => sentence.search(machineOrders) < 0)
     .join(' ')
 }

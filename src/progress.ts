@@ -6,6 +6,8 @@ const LINE_EVERY_MS = 5000
 export interface Progress {
   start(label: string, total: number): void
   update(done: number): void
+  /** A line that stays, above the bar. */
+  note(line: string): void
   stop(): void
 }
 
@@ -27,6 +29,12 @@ function bar(stream: NodeJS.WriteStream): Progress {
   return {
     start: (label, total) => single.start(total, 0, { label: label.padEnd(8) }),
     update: (done) => single.update(done),
+    note(line) {
+      stream.clearLine(0)
+      stream.cursorTo(0)
+      stream.write(`${line}\n`)
+      if (single.isActive) single.render()
+    },
     stop: () => single.stop(),
   }
 }
@@ -57,6 +65,7 @@ function lines(stream: NodeJS.WriteStream): Progress {
       done = newDone
       if (performance.now() - writtenAt >= LINE_EVERY_MS) write()
     },
+    note: (line) => stream.write(`${line}\n`),
     stop: write,
   }
 }
