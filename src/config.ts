@@ -16,6 +16,8 @@ export interface Config {
   cronSecret: string | null
   secretsKey: Buffer | null
   allowedOrigins: string[]
+  /** Proxies whose X-Forwarded-For is believed. */
+  trustedProxies: string[]
   openai: OpenAiConfig | null
   llmConcurrency: number
   scoringHeldMax: number
@@ -66,6 +68,8 @@ const takes: Record<string, string> = {
   CRON_SECRET: 'at least 16 characters',
   SECRETS_KEY: '32 bytes as 64 hexadecimal digits or base64',
   ALLOWED_ORIGINS: 'comma-separated origins, e.g. https://scores.example.com',
+  TRUSTED_PROXIES:
+    'comma-separated addresses or networks of proxies in front, e.g. 127.0.0.1,10.0.0.0/8',
   OPENAI_API_KEY: 'an API key without blanks',
   OPENAI_BASE_URL: 'an http(s) URL, e.g. https://api.openai.com/v1',
   OPENAI_MODEL: 'a model id, e.g. gpt-5-nano',
@@ -107,6 +111,11 @@ const schema = z.object({
     .string()
     .transform((text) => text.split(',').map((origin) => origin.trim().replace(/\/$/, '')))
     .pipe(z.array(z.string().regex(/^https?:\/\/[^/\s]+$/)))
+    .optional(),
+  TRUSTED_PROXIES: z
+    .string()
+    .transform((text) => text.split(',').map((proxy) => proxy.trim()))
+    .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])))
     .optional(),
   OPENAI_API_KEY: z.string().regex(/^\S+$/).optional(),
   OPENAI_BASE_URL: httpUrl.optional(),
@@ -151,6 +160,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     cronSecret: values.CRON_SECRET ?? null,
     secretsKey: values.SECRETS_KEY ?? null,
     allowedOrigins: values.ALLOWED_ORIGINS ?? [],
+    trustedProxies: values.TRUSTED_PROXIES ?? [],
     openai: openaiConfig(values),
     llmConcurrency: values.LLM_CONCURRENCY,
     scoringHeldMax: values.SCORING_HELD_MAX,

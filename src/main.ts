@@ -144,6 +144,7 @@ async function openServer(parts: Parts) {
     publicUrl,
     window: parts.window,
     auth,
+    trustedProxies: config.trustedProxies,
     sealing,
     callbackTokens: parts.callbacks,
     scorer: { name: parts.scorer.name, rulesOnly: config.openai === null },
@@ -162,7 +163,6 @@ async function openServer(parts: Parts) {
     feed: {
       store: database,
       hub: app.feed,
-      authenticate: auth.authenticate,
       allowedOrigins: config.allowedOrigins,
       publicUrl,
       log,

@@ -8,6 +8,7 @@ import { createConnection } from '../../src/domain/connections.ts'
 import { createWorkspace } from '../../src/domain/workspaces.ts'
 import { connectionDirectory } from '../../src/http/connection-directory.ts'
 import { errorHandler } from '../../src/http/error-handler.ts'
+import { openFailedAttempts } from '../../src/http/limits.ts'
 import { webhookRoutes } from '../../src/http/webhooks.ts'
 import { type FormatName, formatNames } from '../../src/simulate/payloads/format.ts'
 import { formats } from '../../src/simulate/payloads/formats.ts'
@@ -26,6 +27,7 @@ export async function servePeer(database: Database, intake: Intake): Promise<Pee
     deps: {
       connections: connectionDirectory(database, () => null),
       intake,
+      attempts: await openFailedAttempts(server, silentLog),
       isOpen: () => true,
       publicUrl: () => 'http://127.0.0.1',
       now: () => new Date(),

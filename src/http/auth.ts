@@ -10,6 +10,7 @@ import { allows, type Principal } from '../domain/access.ts'
 import type { Role } from '../domain/entities/access.ts'
 import type { Sql } from '../domain/sql.ts'
 import { hashToken } from '../domain/tokens.ts'
+import type { FailedAttempts } from './limits.ts'
 import { fieldProblem, Problem } from './problem.ts'
 
 /** How long another process still accepts a token that was revoked here. */
@@ -152,7 +153,10 @@ export interface Guard {
   principalOf(request: object): Principal
 }
 
-export function openGuard(auth: Pick<Authenticator, 'authenticate'>): Guard {
+export function openGuard(
+  auth: Pick<Authenticator, 'authenticate'>,
+  attempts: FailedAttempts,
+): Guard {
   const principals = new WeakMap<object, Principal>()
 
   const enter = async (request: FastifyRequest, reply: FastifyReply): Promise<Principal> => {
@@ -163,7 +167,9 @@ export function openGuard(auth: Pick<Authenticator, 'authenticate'>): Guard {
     const principal = await auth.authenticate(authorization, workspaceId)
     if (!principal) {
       const challenge = authorization ? 'Bearer error="invalid_token"' : 'Bearer'
-      throw new Problem('unauthorized', { headers: { 'www-authenticate': challenge } })
+      const refusal = new Problem('unauthorized', { headers: { 'www-authenticate': challenge } })
+      // Without a credential nothing was tried.
+      throw authorization ? await attempts.refuse(request, refusal) : refusal
     }
     principals.set(request, principal)
     return principal

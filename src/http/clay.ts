@@ -5,10 +5,12 @@ import type { CallbackTokens } from '../domain/enrichment/callback-token.ts'
 import { applyEnrichment, type EnrichmentAnswer } from '../domain/enrichment/enrichment.ts'
 import type { LeadRef } from '../domain/leads/read-lead.ts'
 import type { Store } from '../domain/sql.ts'
+import type { FailedAttempts } from './limits.ts'
 import { Problem, problemResponses } from './problem.ts'
 
 export interface ClayDeps {
   store: Store
+  attempts: FailedAttempts
   callbackTokens: Pick<CallbackTokens, 'read'>
   /** Sends scoring jobs, after the change that made them due has committed. */
   scoreSoon(leads: LeadRef[]): Promise<void>
@@ -52,14 +54,15 @@ export const clayRoutes: FastifyPluginAsyncZod<{ deps: ClayDeps }> = async (app,
           status: z.enum(['accepted', 'ignored']),
           reason: z.string().optional(),
         }),
-        ...problemResponses('validation', 'unauthorized'),
+        ...problemResponses('validation', 'unauthorized', 'too-many-requests'),
       },
     },
     // Before the body is read: a stranger learns nothing about what the route takes.
     onRequest: async (request) => {
       const { token } = request.params as { token: string }
       if (!deps.callbackTokens.read(token)) {
-        throw new Problem('unauthorized', { detail: 'unknown or expired callback URL' })
+        const refusal = new Problem('unauthorized', { detail: 'unknown or expired callback URL' })
+        throw await deps.attempts.refuse(request, refusal)
       }
     },
     handler: async (request) => {

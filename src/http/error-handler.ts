@@ -1,4 +1,6 @@
 /** Turns whatever a route throws into a problem: its own words for a client's fault, none for ours. */
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { codeOf, isDatabaseAway } from '../domain/sql.ts'
@@ -33,7 +35,7 @@ const UNREADABLE_BODY = new Set([
 
 export function errorHandler(log: Log) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const [code, details] = problemOf(error)
+    const [code, details] = hasGone(request) ? (['bad-request', {}] as const) : problemOf(error)
     if (problems[code].status >= 500) {
       const route = request.routeOptions?.url
       const err = loggable(error)
@@ -41,6 +43,33 @@ export function errorHandler(log: Log) {
     }
     return sendProblem(reply, code, details, request.id)
   }
+}
+
+/**
+ * For what is no request yet: headers that are too large, too late or no HTTP. Not logged: the error
+ * holds the bytes that came, and a webhook's token may be among them.
+ */
+export function clientErrorHandler(error: { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const code = byClientError[error.code ?? ''] ?? 'bad-request'
+  const { status } = problems[code]
+  const body = JSON.stringify(problemBody(code, {}))
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `content-type: ${PROBLEM_MEDIA_TYPE}`,
+    `content-length: ${body.length}`,
+    'connection: close',
+  ]
+  // Whoever sends slowly may never close its own end.
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
+
+const byClientError: Record<string, ProblemCode> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
 }
 
 /** Without the extra fields of database errors, which quote rows. */
@@ -85,6 +114,9 @@ function problemOf(error: unknown): [ProblemCode, ProblemDetails] {
   }
   return ['internal', {}]
 }
+
+/** A body that stops half-way is the sender's matter, although it fails like a connection of ours. */
+const hasGone = ({ raw }: FastifyRequest) => raw.destroyed && !raw.complete
 
 interface ValidationIssue {
   keyword?: string

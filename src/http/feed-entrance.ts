@@ -10,6 +10,7 @@ import { redeemTicket } from '../domain/feed-tickets.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Guard } from './auth.ts'
 import type { FeedSessions } from './feed-sessions.ts'
+import type { FailedAttempts } from './limits.ts'
 import { Problem } from './problem.ts'
 
 /** Who was let in, and where the feed stood then. */
@@ -26,6 +27,7 @@ export interface FeedEntrance {
 export interface EntranceOptions {
   store: Store
   guard: Guard
+  attempts: FailedAttempts
   sessions: Pick<FeedSessions, 'checkRoom'>
   /** Origins of pages, besides our own, that may open the feed. */
   allowedOrigins: string[]
@@ -34,7 +36,7 @@ export interface EntranceOptions {
 }
 
 export function feedEntrance(options: EntranceOptions): FeedEntrance {
-  const { store, guard, sessions, now } = options
+  const { store, guard, attempts, sessions, now } = options
   const checkBearer = guard.requireRole('viewer')
   return {
     async admit(request, reply, ticket) {
@@ -47,7 +49,7 @@ export function feedEntrance(options: EntranceOptions): FeedEntrance {
         const holder = await redeemTicket(store, ticket, now())
         if (!holder) {
           const detail = 'The ticket is used, expired or unknown'
-          throw new Problem('unauthorized', { detail })
+          throw await attempts.refuse(request, new Problem('unauthorized', { detail }))
         }
         who = holder
       }

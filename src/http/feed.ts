@@ -20,7 +20,7 @@ import { issueTicket } from '../domain/feed-tickets.ts'
 import { sentimentTags } from '../domain/sentiment-tag.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Log } from '../log.ts'
-import { type Authenticator, openGuard } from './auth.ts'
+import type { Guard } from './auth.ts'
 import { type Admission, type FeedEntrance, feedEntrance } from './feed-entrance.ts'
 import {
   type FeedSessions,
@@ -31,13 +31,15 @@ import {
 import { openSession, type SocketLimits, socketLimits } from './feed-socket.ts'
 import { addSseRoute } from './feed-sse.ts'
 import { time } from './fields.ts'
+import type { FailedAttempts } from './limits.ts'
 import { pageFields } from './pagination.ts'
 import { Problem, problemResponses } from './problem.ts'
 
 export interface FeedDeps {
   store: Store
   hub: FeedHub
-  authenticate: Authenticator['authenticate']
+  guard: Guard
+  attempts: FailedAttempts
   /** Origins of pages, besides our own, that may open the feed. */
   allowedOrigins: string[]
   publicUrl(): string
@@ -107,8 +109,7 @@ const pollQuery = z.strictObject({
 })
 
 export const feedRoutes: FastifyPluginAsyncZod<{ deps: FeedDeps }> = async (app, { deps }) => {
-  const { authenticate, store } = deps
-  const guard = openGuard({ authenticate })
+  const { store, guard } = deps
 
   app.route({
     method: 'POST',
@@ -152,7 +153,7 @@ export const feedRoutes: FastifyPluginAsyncZod<{ deps: FeedDeps }> = async (app,
   const { limits: given, hub } = deps
   const limits = { ...socketLimits, ...sessionLimits, ...given }
   const sessions = feedSessions(app, limits, hub.heartbeatMs)
-  const entrance = feedEntrance({ ...deps, guard, sessions })
+  const entrance = feedEntrance({ ...deps, sessions })
   addSocketRoute(app, { entrance, sessions, hub, limits })
   addSseRoute(app, { entrance, sessions, hub, bufferedBytesMax: limits.bufferedBytesMax })
 }

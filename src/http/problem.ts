@@ -14,6 +14,7 @@ export const problems = {
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'uri-too-long': { status: 414, title: 'The URL is too long' },
   'unsupported-media-type': { status: 415, title: 'The body has a type that is not read here' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   unprocessable: { status: 422, title: 'The body does not fit the documented format' },
   'too-many-requests': { status: 429, title: 'Too many requests at once' },
   internal: { status: 500, title: 'The server failed' },

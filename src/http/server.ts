@@ -24,12 +24,18 @@ import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
 import { type DashboardDeps, dashboardRoutes } from './dashboard.ts'
 import { registerDocs } from './docs.ts'
 import { type DraftsDeps, draftsRoutes } from './drafts.ts'
-import { errorHandler, notFoundHandler } from './error-handler.ts'
+import { clientErrorHandler, errorHandler, notFoundHandler } from './error-handler.ts'
 import { type FeedDeps, feedRoutes } from './feed.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { type JobsDeps, jobsRoutes } from './jobs.ts'
 import { type LeadActionsDeps, leadActionsRoutes } from './lead-actions.ts'
 import { type LeadsDeps, leadsRoutes } from './leads.ts'
+import {
+  type FailedAttempts,
+  openFailedAttempts,
+  type ServerLimits,
+  serverLimits,
+} from './limits.ts'
 import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
 import { type SettingsDeps, settingsRoutes } from './settings.ts'
 import { type SettingsPreviewDeps, settingsPreviewRoutes } from './settings-preview.ts'
@@ -53,16 +59,19 @@ type ResourceDeps = WorkspacesDeps &
   HealthDeps &
   DashboardDeps
 
-export interface ServerDeps extends Omit<ResourceDeps, 'guard' | 'auth' | 'log'> {
+/** Made here for all of them. */
+type Own = 'guard' | 'attempts'
+
+export interface ServerDeps extends Omit<ResourceDeps, Own | 'auth' | 'log'> {
   log: Log
   auth: Authenticator
-  webhooks: WebhookDeps
-  feed: FeedDeps
+  webhooks: Omit<WebhookDeps, Own>
+  feed: Omit<FeedDeps, Own>
+  /** Proxies whose X-Forwarded-For says who is asking; empty: the peer of the connection is. */
+  trustedProxies?: string[]
+  limits?: Partial<ServerLimits>
 }
 
-const BODY_BYTES_MAX = 256 * 1024
-/** A whole request, headers and body, must have arrived by then. */
-const REQUEST_TIMEOUT_MS = 15_000
 /** Longer than the 60 s after which common proxies drop an idle connection to us. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 /** A silent socket; above the 240 s that a job drain may take before its first byte. */
@@ -86,6 +95,7 @@ export async function buildServer(
   deps: ServerDeps,
   onRoute?: (route: RouteOptions) => void,
 ): Promise<FastifyInstance> {
+  const limits = { ...serverLimits, ...deps.limits }
   const app = fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
     // Fastify's lines hold URLs, and those of webhooks are secret; `logRequests` has its own.
@@ -94,8 +104,15 @@ export async function buildServer(
       requestIdLogLabel: 'requestId',
     }),
     genReqId: requestIds(),
-    bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestTimeoutMs,
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: limits.checkEveryMs,
+      maxHeaderSize: limits.headerBytesMax,
+    },
+    trustProxy: deps.trustedProxies?.length ? deps.trustedProxies : false,
+    clientErrorHandler,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     forceCloseConnections: true,
@@ -113,13 +130,19 @@ export async function buildServer(
   await app.register(fastifyHelmet, helmetOptions(deps.publicUrl))
   await app.register(fastifyWebsocket, { options: websocketOptions })
   await registerDocs(app, deps.version)
-  await registerRoutes(app, deps)
+  const attempts = await openFailedAttempts(app, deps.log, limits)
+  await registerRoutes(app, deps, attempts)
   await app.ready()
   return app
 }
 
-async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<void> {
-  const shared = { ...deps, guard: openGuard(deps.auth) }
+async function registerRoutes(
+  app: FastifyInstance,
+  deps: ServerDeps,
+  attempts: FailedAttempts,
+): Promise<void> {
+  const own = { attempts, guard: openGuard(deps.auth, attempts) }
+  const shared = { ...deps, ...own }
   await app.register(workspacesRoutes, { deps: shared })
   await app.register(settingsRoutes, { deps: shared })
   await app.register(settingsPreviewRoutes, { deps: shared })
@@ -134,8 +157,8 @@ async function registerRoutes(app: FastifyInstance, deps: ServerDeps): Promise<v
   await app.register(aiUsageRoutes, { deps: shared })
   await app.register(jobsRoutes, { deps: shared })
   await app.register(healthRoutes, { deps: shared })
-  await app.register(webhookRoutes, { deps: deps.webhooks })
-  await app.register(feedRoutes, { deps: deps.feed })
+  await app.register(webhookRoutes, { deps: { ...deps.webhooks, ...own } })
+  await app.register(feedRoutes, { deps: { ...deps.feed, ...own } })
   await app.register(dashboardRoutes, { deps: shared })
 }
 
@@ -182,12 +205,13 @@ function helmetOptions(publicUrl: () => string) {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
-        defaultSrc: [`'self'`],
+        defaultSrc: [`'none'`],
+        scriptSrc: [`'self'`],
+        styleSrc: [`'self'`],
         // Older browsers do not count the WebSocket of the same origin as 'self'.
         // Asked each time: the port may be known only after listening.
         connectSrc: [`'self'`, () => new URL(publicUrl()).origin.replace(/^http/, 'ws')],
         imgSrc: [`'self'`, 'data:'],
-        objectSrc: [`'none'`],
         baseUri: [`'none'`],
         formAction: [`'self'`],
         frameAncestors: [`'none'`],

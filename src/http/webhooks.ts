@@ -8,12 +8,14 @@ import { z } from 'zod'
 import type { Intake, IntakeAnswer, KnownConnection } from '../actors/intake.ts'
 import { channels, type Delivery } from '../domain/channels/inbound-event.ts'
 import type { ConnectionDirectory } from './connection-directory.ts'
+import type { FailedAttempts } from './limits.ts'
 import { Problem } from './problem.ts'
 import { bodyReader } from './raw-body.ts'
 
 export interface WebhookDeps {
   connections: ConnectionDirectory
   intake: Intake
+  attempts: FailedAttempts
   /** False while the service is shutting down: senders are sent away before anything is read. */
   isOpen(): boolean
   /** Base of webhook URLs as senders know it; Twilio signs the whole URL. */
@@ -99,7 +101,10 @@ async function admit(
     return notStored(reply, channel === 'sms' ? 429 : 503)
   }
   if (!deps.isOpen()) return notStored(reply, channel === 'sms' ? 429 : 503)
-  if (!connection) throw new Problem('unauthorized', { detail: 'unknown webhook URL' })
+  if (!connection) {
+    const refusal = new Problem('unauthorized', { detail: 'unknown webhook URL' })
+    throw await deps.attempts.refuse(request, refusal)
+  }
   return connection
 }
 

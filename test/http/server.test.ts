@@ -126,7 +126,7 @@ server(
   async () => {
     const { headers } = await api.call('GET', '/', { token: null })
     const policy = String(headers['content-security-policy'])
-    assert.match(policy, `default-src 'self'`)
+    assert.match(policy, `default-src 'none';script-src 'self';style-src 'self';`)
     assert.match(policy, `connect-src 'self' wss://scores.example.com`)
     assert.match(policy, `frame-ancestors 'none'`)
     assert.not.match(policy, 'unsafe')
@@ -170,7 +170,7 @@ server('a built dashboard is served, its hashed files for ever', async () => {
   rmSync(webDist, { recursive: true })
   assert.match(page.text, 'Built')
   assert.is(page.headers['cache-control'], 'no-cache')
-  assert.match(String(page.headers['content-security-policy']), `default-src 'self'`)
+  assert.match(String(page.headers['content-security-policy']), `default-src 'none'`)
   assert.match(String(script.headers['cache-control']), 'immutable')
   assert.is(missing.status, 404)
   assert.is(outside.status, 404)

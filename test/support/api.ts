@@ -61,8 +61,12 @@ export interface Answer {
   text: string
 }
 
-export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<TestApi> {
-  const database = await testDatabase()
+/** `beside`: another server on the same database, as of a second process; close it first. */
+export async function testApi(
+  overrides: Partial<ServerDeps> = {},
+  beside?: TestApi,
+): Promise<TestApi> {
+  const database = beside?.database ?? (await testDatabase())
   const calls: PortCalls = {
     scored: [],
     forgottenConnections: [],
@@ -75,8 +79,8 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     health: async () => ({ ready: true, checks: { database: { ok: true } } }),
   }
   const routes: RouteOptions[] = []
-  const jobs = openJobs(database, silentLog)
-  await jobs.start()
+  const jobs = beside?.jobs ?? openJobs(database, silentLog)
+  if (!beside) await jobs.start()
   const auth = authenticator({
     store: database,
     adminTokenHash: hashToken(ADMIN_TOKEN),
@@ -109,7 +113,7 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
       return known ? answers.replay : null
     },
     health: () => answers.health(),
-    ...outsidePorts(database, auth),
+    ...outsidePorts(database),
     ...overrides,
   }
   const app = await buildServer(deps, (route) => void routes.push(route))
@@ -123,6 +127,7 @@ export async function testApi(overrides: Partial<ServerDeps> = {}): Promise<Test
     call: (method, url, options) => call(app, method, url, options),
     async close() {
       await app.close()
+      if (beside) return
       await jobs.stop()
       await database.close()
     },
@@ -164,10 +169,7 @@ const quietHub: ServerDeps['feed']['hub'] = {
 }
 
 /** Ports of the webhooks and the feed, which have tests of their own. */
-function outsidePorts(
-  database: Database,
-  auth: ReturnType<typeof authenticator>,
-): Pick<ServerDeps, 'webhooks' | 'feed'> {
+function outsidePorts(database: Database): Pick<ServerDeps, 'webhooks' | 'feed'> {
   const unused = () => {
     throw new Error('not part of these tests')
   }
@@ -181,7 +183,6 @@ function outsidePorts(
     },
     feed: {
       store: database,
-      authenticate: auth.authenticate,
       allowedOrigins: [],
       publicUrl: () => PUBLIC_URL,
       log: silentLog,

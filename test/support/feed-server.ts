@@ -7,9 +7,10 @@ import { type FeedHub, type FeedOptions, feedActor } from '../../src/actors/feed
 import { actorSystem } from '../../src/actors/supervisor.ts'
 import { createApiToken } from '../../src/domain/api-tokens.ts'
 import type { Store } from '../../src/domain/sql.ts'
-import { authenticator } from '../../src/http/auth.ts'
+import { authenticator, openGuard } from '../../src/http/auth.ts'
 import { errorHandler } from '../../src/http/error-handler.ts'
 import { type FeedDeps, feedRoutes } from '../../src/http/feed.ts'
+import { openFailedAttempts } from '../../src/http/limits.ts'
 import { silentLog } from './database.ts'
 
 export interface FeedServer {
@@ -48,12 +49,14 @@ export async function feedServer(
     preClose: (done) => done(),
   })
   let aheadMs = 0
-  const { authenticate } = authenticator({ store, adminTokenHash: 'none' })
+  const attempts = await openFailedAttempts(app, silentLog)
+  const guard = openGuard(authenticator({ store, adminTokenHash: 'none' }), attempts)
   await app.register(feedRoutes, {
     deps: {
       store,
       hub,
-      authenticate,
+      guard,
+      attempts,
       allowedOrigins: ['https://crm.example'],
       publicUrl: () => 'https://scores.example',
       log: silentLog,

@@ -10,6 +10,7 @@ import { createConnection } from '../../src/domain/connections.ts'
 import { rulesScorer } from '../../src/domain/scoring/rules-scorer.ts'
 import { connectionDirectory } from '../../src/http/connection-directory.ts'
 import { errorHandler } from '../../src/http/error-handler.ts'
+import { openFailedAttempts } from '../../src/http/limits.ts'
 import { replayer } from '../../src/http/replay.ts'
 import { webhookRoutes } from '../../src/http/webhooks.ts'
 import { type Jobs, openJobs } from '../../src/jobs.ts'
@@ -90,6 +91,7 @@ export async function openFrontDoor(overrides: Partial<AppOptions> = {}): Promis
     deps: {
       connections: connectionDirectory(database, sealing.open),
       intake,
+      attempts: await openFailedAttempts(server, silentLog),
       isOpen: () => state.open,
       publicUrl,
       now: () => state.now ?? new Date(),
