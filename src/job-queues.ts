@@ -55,18 +55,35 @@ export async function createQueues(boss: PgBoss, database: Database): Promise<vo
 export const JOB_AGE_ORDER = `created_on - timestamptz 'epoch'`
 
 /** For the lists that people read and for erasing a person, among 500,000 rows that are kept. */
+const indexes: Record<string, string> = {
+  leadpulse_job_list: `((data ->> 'workspaceId'), name, state, (${JOB_AGE_ORDER}), id)`,
+  leadpulse_job_of_lead: `((data ->> 'leadId'))`,
+}
+
+/**
+ * Looks first: `create index if not exists` waits for every writer before it finds that there is
+ * nothing to do, and every later writer waits for it. A start on a busy database held it up, or
+ * failed by its own lock time limit.
+ */
 async function indexJobs(database: Database): Promise<void> {
+  if ((await missingIndexes(database)).length === 0) return
   await database.transaction(async (tx) => {
     // Processes that start together would build the same index twice, and one of them fail.
     await tx.query(`select pg_advisory_xact_lock(hashtext('leadpulse job indexes'))`)
-    await tx.query(`
-      create index if not exists leadpulse_job_list
-      on pgboss.job ((data ->> 'workspaceId'), name, state, (${JOB_AGE_ORDER}), id)
-    `)
-    await tx.query(`
-      create index if not exists leadpulse_job_of_lead on pgboss.job ((data ->> 'leadId'))
-    `)
+    // Millions of kept jobs take longer than any other statement may.
+    await tx.query('set local statement_timeout = 0')
+    for (const name of await missingIndexes(tx)) {
+      await tx.query(`create index ${name} on pgboss.job ${indexes[name]}`)
+    }
   })
+}
+
+async function missingIndexes(sql: Sql): Promise<string[]> {
+  const rows = await sql.query<{ name: string }>(
+    `select name from unnest($1::text[]) as name where to_regclass('pgboss.' || name) is null`,
+    [Object.keys(indexes)],
+  )
+  return rows.map(({ name }) => name)
 }
 
 const NIL_UUID = '00000000-0000-0000-0000-000000000000'

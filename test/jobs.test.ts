@@ -12,7 +12,7 @@ import {
   StaleClaimError,
 } from '../src/jobs.ts'
 import { DEATHS_MAX } from '../src/orphaned-jobs.ts'
-import { silentLog, testDatabase } from './support/database.ts'
+import { silentLog, storage, testDatabase } from './support/database.ts'
 import { suite } from './support/suite.ts'
 
 const test = suite('durable jobs')
@@ -291,5 +291,19 @@ test('erasing a lead removes every job that names it', async () => {
   const rows = await database.query(`select 1 from pgboss.job`)
   assert.is(rows.length, 1)
 })
+
+// PGlite has one connection and one process: nobody writes beside its start.
+if (storage === 'postgres') {
+  test('another process starts beside a write to the jobs that is not committed yet', async () => {
+    const job = post()
+    await insert(job)
+    await database.transaction(async (tx) => {
+      await tx.query('update pgboss.job set priority = 1')
+      const newcomer = openJobs(database, silentLog)
+      await newcomer.start().finally(newcomer.stop)
+    })
+    assert.is((await fetchOne(SMS)).data.leadId, job.leadId)
+  })
+}
 
 test.run()
