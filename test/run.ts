@@ -23,6 +23,9 @@ const root = join(import.meta.dirname, '..')
 const bin = (name: string) => join(root, 'node_modules', '.bin', name)
 const pattern = process.argv[2] ?? '.*'
 
+/** No test may take as long; something was left open, and the process would never end. */
+const SILENCE_MAX_MS = 300_000
+
 /** `hold`: nothing is printed meanwhile; what it said comes at its end, in one piece. */
 function run(
   command: string,
@@ -36,14 +39,28 @@ function run(
       stdio: ['ignore', 'pipe', hold ? 'pipe' : 'inherit'],
     })
     let output = ''
+    const end = (code: number) => {
+      clearTimeout(silence)
+      resolve({ code, output })
+    }
+    const silence = setTimeout(() => {
+      process.stdout.write(`\nnothing heard for ${SILENCE_MAX_MS / 1000} s: killed\n`)
+      child.kill('SIGKILL')
+      // What it started may hold its output open.
+      end(1)
+    }, SILENCE_MAX_MS)
     const hear = (chunk: Buffer) => {
+      silence.refresh()
       output += chunk.toString()
       if (!hold) process.stdout.write(chunk)
     }
     child.stdout?.on('data', hear)
     child.stderr?.on('data', hear)
-    child.once('error', (error) => resolve({ code: 1, output: String(error) }))
-    child.once('close', (code) => resolve({ code: code ?? 1, output }))
+    child.once('error', (error) => {
+      output += String(error)
+      end(1)
+    })
+    child.once('close', (code) => end(code ?? 1))
   })
 }
 interface RunResult {

@@ -1,7 +1,7 @@
 /** One process, killed with SIGKILL again and again at random moments, starts included. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Post } from './fleet.ts'
-import { callOrphans, jobOrphans } from './orphans.ts'
+import { callOrphans, watchJobs } from './orphans.ts'
 import { finish, openStage, type Scenario, type ScenarioOptions, type Stage } from './scenario.ts'
 
 /** This share of the kills hits a process that is still starting. */
@@ -9,12 +9,7 @@ const EARLY_SHARE = 0.2
 
 export const killsOnPostgres: Scenario = async (options) => {
   const stage = await openStage('kills', { postgres: await options.sharedServer() }, options)
-  const reader = await stage.place.open()
-  const orphans = jobOrphans(reader)
-  const done = options.belongings.add(async () => {
-    orphans.stop()
-    await reader.close()
-  })
+  const { orphans, done } = await watchJobs(stage.place, options.belongings)
   const service = stage.post('service')
   const { webhooks } = await service.start()
   const load = stage.load({ target: service.url, webhooks })

@@ -3,8 +3,9 @@
  * died is watched in the queue until it starts again; where nobody but the service can read the
  * database (PGlite), every lead with an open LLM call until its next call.
  */
+import type { Belongings } from './belongings.ts'
 import type { MoodyModel } from './moody-model.ts'
-import type { Reader } from './place.ts'
+import type { Place, Reader } from './place.ts'
 
 export interface Orphans {
   /** Milliseconds from the death to the next start, one entry per orphan. */
@@ -35,6 +36,8 @@ interface HeldJob {
 }
 
 const POLL_MS = 150
+/** A statement that was under way at the death comes through all the same; less than a lease. */
+const LAST_WORDS_MS = 5000
 
 /**
  * A post-process job must itself start again; a lead's scoring job may be covered by another one of
@@ -42,6 +45,7 @@ const POLL_MS = 150
  */
 const lookSql = `
   select held.id, held.state::text,
+    extract(epoch from held.completed_on)::float8 * 1000 as completed,
     (select extract(epoch from max(runs.started_on))::float8 * 1000 from pgboss.job as runs
      where runs.name = held.name
        and (runs.id = held.id or runs.singleton_key = held.singleton_key)) as started
@@ -49,7 +53,26 @@ const lookSql = `
   where held.id = any($1::uuid[]) and held.name <> 'LEADPULSE_DEAD_LETTER'
 `
 
-export function jobOrphans(reader: Reader): JobOrphans {
+interface LookedAt {
+  id: string
+  state: string
+  /** Milliseconds since the epoch. */
+  started: number | null
+  completed: number | null
+}
+
+/** A reader of the place's database and the watch over its jobs; both end with `done`, whatever happens. */
+export async function watchJobs(place: Place, belongings: Belongings) {
+  const reader = await place.open()
+  const orphans = jobOrphans(reader)
+  const done = belongings.add(async () => {
+    orphans.stop()
+    await reader.close()
+  })
+  return { reader, orphans, done }
+}
+
+function jobOrphans(reader: Reader): JobOrphans {
   const samples: number[] = []
   const waiting = new Map<string, HeldJob>()
   const dead: string[] = []
@@ -59,15 +82,14 @@ export function jobOrphans(reader: Reader): JobOrphans {
 
   async function look(): Promise<void> {
     if (waiting.size === 0) return
-    const rows = await reader.query<{ id: string; started: number | null; state: string }>(
-      lookSql,
-      [[...waiting.keys()]],
-    )
-    for (const { id, started, state } of rows) {
+    const rows = await reader.query<LookedAt>(lookSql, [[...waiting.keys()]])
+    for (const { id, started, completed, state } of rows) {
       const held = waiting.get(id) as HeldJob
       if (started !== null && started > held.now) {
         samples.push(started - held.now)
         longestMs = Math.max(longestMs, started - held.firstDeath)
+        waiting.delete(id)
+      } else if (completed !== null && completed < held.firstDeath + LAST_WORDS_MS) {
         waiting.delete(id)
       } else if (state === 'failed') {
         dead.push(`${held.name} of lead ${held.lead}: dead-lettered at attempt ${held.attempt + 1}`)

@@ -4,13 +4,13 @@ import { leadReference } from '../../src/domain/scoring/prompt.ts'
 import { type FeedFollower, followFeed } from './feed-follower.ts'
 import type { Post } from './fleet.ts'
 import type { MoodyModel } from './moody-model.ts'
-import { jobOrphans } from './orphans.ts'
+import { watchJobs } from './orphans.ts'
 import type { Reader } from './place.ts'
 import { finish, openStage, type Scenario } from './scenario.ts'
 
-/** The lease of a job whose holder froze and the quiet window, with room to spare. */
-const TAKEOVER_LIMIT_MS = 20_000
-/** A loaded machine needs long until a worker has its first calls; nothing is measured here. */
+/** The lease of a job whose holder froze and the quiet window, with room for a loaded machine. */
+const TAKEOVER_LIMIT_MS = 60_000
+/** Until a worker has its first calls; nothing is measured here. */
 const BUSY_LIMIT_MS = 60_000
 
 /**
@@ -26,12 +26,7 @@ export const frozen: Scenario = async (options) => {
     timeoutMs: 8000,
   })
   const { model } = stage
-  const reader = await stage.place.open()
-  const orphans = jobOrphans(reader)
-  const done = options.belongings.add(async () => {
-    orphans.stop()
-    await reader.close()
-  })
+  const { reader, orphans, done } = await watchJobs(stage.place, options.belongings)
   // Workers find their jobs by polling only, so that each has a share of the calls.
   const door = stage.post('door', { ROLE: 'web' })
   const { webhooks } = await door.start()
@@ -43,13 +38,12 @@ export const frozen: Scenario = async (options) => {
   let rescued = 0
   for (let round = 1; round <= options.kills; round++) {
     const busy = () => model.inFlight('sleeper').length >= 2
-    if (!(await within(BUSY_LIMIT_MS, busy)))
-      findings.push('the sleeper never had two calls in flight')
+    const isBusy = await within(BUSY_LIMIT_MS, busy)
+    if (!isBusy) findings.push('the sleeper never had two calls in flight')
     const leads = await leadsOf(reader, model.inFlight('sleeper'))
     sleeper.current().signal('SIGSTOP')
     rescued += await orphans.holderDied(leads)
-    const allRunAgain = () => orphans.samples.length + orphans.left().length >= rescued
-    await within(TAKEOVER_LIMIT_MS, () => allRunAgain() && orphans.samples.length >= rescued)
+    await within(TAKEOVER_LIMIT_MS, () => orphans.left().length === 0)
     // The rescuer's own calls end and are written before the sleeper speaks.
     await delay(3000)
     sleeper.current().signal('SIGCONT')
@@ -90,8 +84,7 @@ export const severalProcesses: Scenario = async (options) => {
     options,
   )
   const { model, random } = stage
-  const reader = await stage.place.open()
-  const orphans = jobOrphans(reader)
+  const { reader, orphans, done } = await watchJobs(stage.place, options.belongings)
   // One call at a time each: more is due than one of them can do, so the load must be shared.
   const few = { LLM_CONCURRENCY: '1' }
   const all = stage.post('all', { ROLE: 'all', ...few })
@@ -101,10 +94,8 @@ export const severalProcesses: Scenario = async (options) => {
   await Promise.all([web.start(), worker.start()])
   const posts = [all, web, worker]
   const followers = [followFeed(web), followFeed(all)]
-  const done = options.belongings.add(async () => {
+  const unfollow = options.belongings.add(() => {
     for (const each of followers) each.close()
-    orphans.stop()
-    await reader.close()
   })
   let turn = 0
   const doors = [web, all]
@@ -131,6 +122,7 @@ export const severalProcesses: Scenario = async (options) => {
     async beforeStop(findings) {
       for (const left of orphans.left()) findings.push(`orphan: ${left}`)
       findings.push(...sharing(model), ...(await feedFindings(reader, followers)))
+      await unfollow()
       await done()
     },
     notes: () => [calls()],

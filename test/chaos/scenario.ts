@@ -98,8 +98,8 @@ export async function openStage(
   }
 }
 
-/** Letters that are still without an answer by then will never get one. */
-const SETTLE_MS = 30_000
+/** Letters that are still without an answer by then will never get one, however slow the machine. */
+const SETTLE_MS = 120_000
 
 /** No more faults: everything is answered and scored, the posts end in order, the checker looks. */
 export async function finish(of: {
