@@ -5,7 +5,14 @@
  * waits for ever. So every checkout is a lease that ends itself on such a failure.
  */
 import { PostgresDialect, type PostgresPoolClient } from 'kysely'
-import { Pool, type PoolClient, type PoolConfig } from 'pg'
+import {
+  Pool,
+  type PoolClient,
+  type PoolConfig,
+  type QueryConfig,
+  type QueryResult,
+  type QueryResultRow,
+} from 'pg'
 
 export interface PoolOptions extends PoolConfig {
   /** A connection broke; what ran on it fails by itself. */
@@ -31,7 +38,13 @@ const TRANSACTION_EDGE = /^(begin|start transaction|rollback$)/
 /** No answer within `query_timeout`: one may still come, and would be taken for the next query's. */
 const isSilent = (error: unknown) => (error as Error).message === 'Query read timeout'
 
-function lease(client: PoolClient): PostgresPoolClient {
+export interface Lease extends PostgresPoolClient {
+  query: PostgresPoolClient['query'] &
+    (<Row extends QueryResultRow>(statement: QueryConfig) => Promise<QueryResult<Row>>)
+}
+
+/** Gives the connection back by itself, and for good, when it fails in a way that leaves it unusable. */
+export function lease(client: PoolClient): Lease {
   let held = true
   const release = (destroy: boolean) => {
     if (!held) return
@@ -40,10 +53,10 @@ function lease(client: PoolClient): PostgresPoolClient {
   }
   // biome-ignore lint/suspicious/noExplicitAny: pg answers a promise or a cursor, by what it is given
   const query = (sql: any, parameters?: any): any => {
-    if (typeof sql !== 'string') return client.query(sql)
+    if (typeof sql.submit === 'function') return client.query(sql)
     return client.query(sql, parameters).catch((error: unknown) => {
       // Destroyed, not reused: a transaction or a query may still be open on it.
-      if (TRANSACTION_EDGE.test(sql) || isSilent(error)) release(true)
+      if (TRANSACTION_EDGE.test(sql.text ?? sql) || isSilent(error)) release(true)
       throw error
     })
   }

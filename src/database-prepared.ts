@@ -2,11 +2,12 @@
  * Connections that keep their statements prepared, for the few texts that the ingest sends all day.
  * Each statement commits by itself.
  */
-import { Pool, type PoolConfig } from 'pg'
+import { Pool, type PoolConfig, type QueryResultRow } from 'pg'
+import { lease } from './database-pool.ts'
 import { codeOf, type Sql } from './domain/sql.ts'
 import type { Log } from './log.ts'
 
-/** One group per channel is in flight; the rest replaces connections that broke. */
+/** One group per channel is in flight; the rest replaces connections that broke or went silent. */
 const INGEST_CONNECTIONS_MAX = 8
 const INGEST_IDLE_MS = 300_000
 /** Per connection; a text beyond it is planned each time. The ingest has about a dozen. */
@@ -27,8 +28,11 @@ export function preparedSql(config: PoolConfig, log: Log): { sql: Sql; close(): 
     application_name: 'leadpulse-ingest',
     options: KEPT_PLANS,
   })
-  // Without a listener the first connection that is lost while idle would end the process.
-  pool.on('error', (error) => log.warn({ component: 'ingest', code: codeOf(error) }, error.message))
+  // Without listeners the first connection that is lost, idle or at work, would end the process.
+  const onBroken = (error: Error) =>
+    log.warn({ component: 'ingest', code: codeOf(error) }, error.message)
+  pool.on('error', onBroken)
+  pool.on('connect', (client) => client.on('error', onBroken))
   const names = new Map<string, string>()
   function nameOf(text: string): string | undefined {
     if (!names.has(text) && names.size < PREPARED_MAX) names.set(text, `ingest_${names.size}`)
@@ -38,8 +42,14 @@ export function preparedSql(config: PoolConfig, log: Log): { sql: Sql; close(): 
     sql: {
       async query<Row>(text: string, params: unknown[] = []) {
         const name = nameOf(text)
-        const result = await pool.query({ ...(name && { name }), text, values: params })
-        return result.rows as Row[]
+        // Not `pool.query`: it throws the connection away with every refused row, plans and all.
+        const connection = lease(await pool.connect())
+        try {
+          const statement = { ...(name && { name }), text, values: params }
+          return (await connection.query<QueryResultRow>(statement)).rows as Row[]
+        } finally {
+          connection.release()
+        }
       },
     },
     close: () => pool.end(),
