@@ -67,6 +67,7 @@ function parsing(
   store: (connection: KnownConnection, event: InboundEvent) => Promise<string>,
 ): Intake {
   return {
+    isFull: () => false,
     async accept(connection, delivery) {
       const parsed = connection.provider.parse(delivery)
       if (parsed.outcome !== 'events') throw new Error(`a reply was ${parsed.outcome}`)

@@ -13,6 +13,7 @@ import type { Offered, Stored } from '../domain/ingest/offered.ts'
 import { type EnqueuePostProcess, storeGroup } from '../domain/ingest/store-group.ts'
 import { codeOf, type Sql } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
+import { type Backlog, openBacklog } from './ingest-backlog.ts'
 import { type ActorMeters, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export type OfferResult =
@@ -25,6 +26,8 @@ export type OfferResult =
 export interface ChannelIngest {
   /** Null at once when too much waits already; else settles when the offer's fate is durable. */
   offer(offered: Offered[]): Promise<OfferResult> | null
+  /** Whether an offer would be refused now: to be asked before anything is read or parsed. */
+  isFull(): boolean
   /** Resolves when no offer is open; call after the intake has stopped. */
   drained(): Promise<void>
   stop(): void
@@ -57,8 +60,6 @@ const GROUP_ROWS_MAX = 500
  * a group's own cost, not its rows, is what the database is short of (bench/README.md).
  */
 const COMMITS_MAX = 1
-/** About a second of a good machine's throughput: more would be answered after its sender gave up. */
-const OPEN_OFFERS_MAX = 4000
 /** Groups that lose as often met a hot lead; their senders come again. */
 const RACES_MAX = 8
 /** Two groups that met are not to meet again; a commit takes about as long. */
@@ -71,16 +72,17 @@ const OFFER_WAIT_MS = 1500
 
 export function channelIngest(channel: Channel, options: IngestOptions): ChannelIngest {
   const open = new Set<Offer>()
+  const backlog = openBacklog(() => performance.now())
   let onDrained: (() => void)[] = []
   const actor = options.system.spawn<Message>({
     name: `ingest-${channel}`,
     restart: defaultRestart,
-    incarnate: (self) => groupCommits(self, channel, options, () => failAll(open)),
+    incarnate: (self) => groupCommits(self, channel, { ...options, backlog }, () => failAll(open)),
   })
 
   return {
     offer(offered) {
-      if (open.size >= OPEN_OFFERS_MAX) return null
+      if (backlog.isFull()) return null
       return new Promise((resolve) => {
         const waited = setTimeout(() => offer.settle({ outcome: 'unavailable' }), OFFER_WAIT_MS)
         const offer: Offer = {
@@ -88,6 +90,7 @@ export function channelIngest(channel: Channel, options: IngestOptions): Channel
           settle(result) {
             if (!open.delete(offer)) return
             clearTimeout(waited)
+            backlog.left(offer)
             resolve(result)
             if (open.size > 0) return
             for (const resume of onDrained) resume()
@@ -95,9 +98,11 @@ export function channelIngest(channel: Channel, options: IngestOptions): Channel
           },
         }
         open.add(offer)
+        backlog.joined(offer, offered.length)
         if (!actor.tell({ type: 'offer', offer })) offer.settle({ outcome: 'unavailable' })
       })
     },
+    isFull: () => backlog.isFull(),
     drained: () =>
       open.size === 0 ? Promise.resolve() : new Promise((resolve) => void onDrained.push(resolve)),
     stop: () => actor.stop(),
@@ -112,7 +117,7 @@ function failAll(open: Set<Offer>): void {
 function groupCommits(
   self: Self<Message>,
   channel: Channel,
-  options: IngestOptions,
+  options: IngestOptions & { backlog: Backlog },
   onEnd: () => void,
 ): Behavior<Message> {
   /** Groups to commit: new offers join the last one, halves of a failed one stand in front. */
@@ -192,11 +197,17 @@ function groupCommits(
   }
 }
 
-async function commit(group: Offer[], { store, enqueue }: IngestOptions): Promise<Stored[]> {
+async function commit(
+  group: Offer[],
+  { store, enqueue, backlog }: IngestOptions & { backlog: Backlog },
+): Promise<Stored[]> {
   const offered = group.flatMap((offer) => offer.offered)
+  const begun = performance.now()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await storeGroup(store, offered, enqueue)
+      const stored = await storeGroup(store, offered, enqueue)
+      backlog.committed(offered.length, performance.now() - begun)
+      return stored
     } catch (error) {
       if (!(error instanceof LostRaceError) || attempt >= RACES_MAX) throw error
       await delay(Math.random() * RACE_DELAY_MS * attempt)

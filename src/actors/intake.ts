@@ -27,6 +27,8 @@ export type IntakeAnswer =
   | { status: 'unavailable' }
 
 export interface Intake {
+  /** Whether a delivery of the channel would be sent away now, however small it is. */
+  isFull(channel: Channel): boolean
   /** `keep` false: a refusal is not filed (it came from the file, or the sender is told at once). */
   accept(
     connection: KnownConnection,
@@ -68,6 +70,7 @@ export function intake({ store, ingests, onError }: IntakeOptions): Intake {
   }
 
   return {
+    isFull: (channel) => ingests[channel].isFull(),
     async accept(connection, delivery, { keep }) {
       const parsed = connection.provider.parse(delivery)
       switch (parsed.outcome) {

@@ -105,6 +105,10 @@ async function admit(
     const refusal = new Problem('unauthorized', { detail: 'unknown webhook URL' })
     throw await deps.attempts.refuse(request, refusal)
   }
+  // Before the body is read: what is sent away must cost next to nothing.
+  if (deps.intake.isFull(connection.channel)) {
+    return notStored(reply, connection.provider.notStoredStatus)
+  }
   return connection
 }
 

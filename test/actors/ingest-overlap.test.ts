@@ -97,11 +97,12 @@ test('no deadlock, nothing lost or doubled, and the numbers of each lead have no
   assert.is(codes.filter((code) => code === '40P01').length, 0)
 })
 
-/** As a sender does: what was not stored in time is sent again. */
-async function deliver(ingest: ChannelIngest, offered: Offered): Promise<string | undefined> {
+/** As a sender does: what was refused, or not stored in time, is sent again. */
+async function deliver(ingest: ChannelIngest, offered: Offered): Promise<string> {
   for (;;) {
     const result = await ingest.offer([offered])
-    if (result?.outcome !== 'unavailable') return result?.outcome
+    if (result === null) await ingest.drained()
+    else if (result.outcome !== 'unavailable') return result.outcome
   }
 }
 

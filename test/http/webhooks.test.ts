@@ -464,8 +464,31 @@ test('what is not understood but may matter is kept although it is ignored', asy
   }
 })
 
+test('a channel with a full backlog sends away before it reads, the others go on', async () => {
+  const accepted: string[] = []
+  door.state.intake = {
+    isFull: (channel) => channel === 'sms',
+    accept: async ({ channel }) => {
+      accepted.push(channel)
+      return { status: 'accepted', messageId: 'm' }
+    },
+  }
+  for (const [channel, provider, status] of [
+    ['sms', 'gohighlevel', 429],
+    ['sms', 'twilio', 503],
+    ['email', 'postmark', 200],
+  ] as const) {
+    const { path } = await door.connect({ channel, provider })
+    const answer = await post(door.server, path, '{}')
+    assert.is(answer.status, status)
+    if (status !== 200) assert.is(answer.headers['retry-after'], '10')
+  }
+  assert.equal(accepted, ['email'])
+  door.state.intake = null
+})
+
 test('not stored is 503 with Retry-After, for GoHighLevel 429', async () => {
-  door.state.intake = { accept: async () => ({ status: 'unavailable' }) }
+  door.state.intake = { isFull: () => false, accept: async () => ({ status: 'unavailable' }) }
   const all: [Expectation['channel'], ProviderName, number][] = [
     ['email', 'postmark', 503],
     ['sms', 'twilio', 503],

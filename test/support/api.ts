@@ -176,7 +176,7 @@ function outsidePorts(database: Database): Pick<ServerDeps, 'webhooks' | 'feed'>
   return {
     webhooks: {
       connections: { find: async () => null, forget() {} },
-      intake: { accept: unused },
+      intake: { isFull: () => false, accept: unused },
       isOpen: () => true,
       publicUrl: () => PUBLIC_URL,
       now: () => new Date(),

@@ -84,6 +84,7 @@ export async function openFrontDoor(overrides: Partial<AppOptions> = {}): Promis
   server.setErrorHandler(errorHandler(silentLog))
   server.setValidatorCompiler(validatorCompiler)
   const intake: Intake = {
+    isFull: (channel) => (state.intake ?? app.intake).isFull(channel),
     accept: (...args) => (state.intake ?? app.intake).accept(...args),
   }
   const publicUrl = () => PUBLIC_URL
