@@ -31,7 +31,10 @@ async function openServer(limits: ServerDeps['limits'], beside?: TestApi): Promi
     limits: { failedAttemptsMax: ATTEMPTS_MAX, ...limits },
     webhooks: {
       connections: { find: (channel, token) => directory.find(channel, token), forget() {} },
-      intake: { accept: async () => ({ status: 'accepted', messageId: 'm-1' }) },
+      intake: {
+        isFull: () => false,
+        accept: async () => ({ status: 'accepted', messageId: 'm-1' }),
+      },
       isOpen: () => true,
       publicUrl: () => PUBLIC_URL,
       now: () => new Date(),
