@@ -60,9 +60,9 @@ export function crowd(source: Iterator<CrowdJob>, heldMax: number) {
     jobs: jobsInMemory(() => current),
     startPostProcess: () => undefined,
     startScoring: (job, onEnd) =>
-      leadScorer(system, job, scoring, () => {
+      leadScorer(system, job, scoring, (ended) => {
         seen.ended += 1
-        onEnd()
+        onEnd(ended)
         onEnded?.()
       }),
     isSaturated: () => false,
@@ -116,9 +116,18 @@ function jobsInMemory(source: () => Iterator<CrowdJob>): DispatcherOptions['jobs
         if (next.done) break
         taken.push(next.value)
       }
-      return taken as never[]
+      return asFetched(taken) as never[]
     },
   }
+}
+
+/**
+ * As jobs come from the database: with texts of their own, the workspace's id as well, and each in
+ * one piece. Those of `randomUUID` are chains of pieces that no fetched job would hold: 0.8 kB a lead.
+ */
+function asFetched(jobs: CrowdJob[]): CrowdJob[] {
+  const read = JSON.parse(JSON.stringify(jobs)) as CrowdJob[]
+  return read.map((job) => ({ ...job, queue: SCORING_QUEUE }))
 }
 
 const answer: ScoringResult = {

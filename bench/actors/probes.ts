@@ -72,7 +72,8 @@ export async function memory(leads: number, phase: 'Quiet' | 'Queued'): Promise<
 /** `leads` pass through, most scored at once or after a window, some by every other way out. */
 export async function passThrough(leads: number): Promise<PassFigure> {
   const passing = crowd(repeat('score', 0), PASSING_HELD_MAX)
-  await passing.pass(mixed(WARM_UP_LEADS), endsOf(WARM_UP_LEADS))
+  const warmUp = Math.min(WARM_UP_LEADS, leads)
+  await passing.pass(mixed(warmUp), endsOf(warmUp))
   const remains = async (): Promise<Remains> => ({
     heapMegabytes: round((await used()).heap / MEGABYTE),
     timers: timers(),

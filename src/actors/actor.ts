@@ -3,11 +3,15 @@
  * its lifecycle and supervision are not reliable, so one incarnation is wrapped here with its own
  * mailbox, timers, side work and end, and `supervisor.ts` decides about restarts.
  *
- * Guarantees: handlers run one at a time and in order; no message, timer or result is handled after
- * the end. Not guaranteed: that what waits in the mailbox at the end is handled; `end` answers it.
+ * Guarantees: handlers run one at a time and in order, one message per turn of the event loop; no
+ * message, timer or result is handled after the end. Not guaranteed: that what waits in the mailbox
+ * at the end is handled; `end` answers it.
+ *
+ * An incarnation at rest has no nact actor, nor anything else it does not need just then: each live
+ * lead is one, and most of them wait. bench/README.md has the bytes.
  */
 import { dispatch, type Ref, spawn, start, stop } from 'nact'
-import { mailbox } from './mailbox.ts'
+import { Mailbox } from './mailbox.ts'
 
 export interface Behavior<Msg> {
   /** Synchronous. What it starts it hands to `self.run`, and the result comes back as a message. */
@@ -19,21 +23,17 @@ export interface Behavior<Msg> {
 
 /**
  * What an incarnation may do to itself. Everything here ends with the incarnation. Its functions are
- * properties because TypeScript checks the message of a method only loosely.
+ * properties because TypeScript checks the message of a method only loosely; call them on `self`.
  */
 export interface Self<Msg> {
   readonly name: string
-  /** Aborted when the incarnation ends. */
+  /** Aborted when the incarnation ends. For side work that can be broken off. */
   readonly signal: AbortSignal
   readonly tell: (message: Msg) => void
   /** Sends `message` to this incarnation after `ms`; answers the cancel function. */
   readonly after: (ms: number, message: Msg) => () => void
   /** Runs async work beside the mailbox; its outcome arrives as a message, unless the end came first. */
-  run<T>(
-    work: (signal: AbortSignal) => Promise<T>,
-    done: (result: T) => Msg,
-    failed: (error: unknown) => Msg,
-  ): void
+  run<T>(work: () => Promise<T>, done: (result: T) => Msg, failed: (error: unknown) => Msg): void
 }
 
 export interface Life<Msg> {
@@ -44,8 +44,9 @@ export interface Life<Msg> {
   end(): Msg[]
 }
 
-export interface LifeOptions<Msg> {
-  name: string
+/** Whose incarnation it is. */
+export interface LifeOwner<Msg> {
+  readonly name: string
   incarnate(self: Self<Msg>): Behavior<Msg>
   /** A message was taken: from outside, from itself, from a timer or from side work. */
   onSent(): void
@@ -57,20 +58,17 @@ export interface LifeOptions<Msg> {
 }
 
 export interface ActorRoot {
-  live<Msg>(options: LifeOptions<Msg>): Life<Msg>
+  live<Msg>(owner: LifeOwner<Msg>): Life<Msg>
   stop(): void
 }
-
-/** All that travels through nact; the message itself waits in the incarnation's mailbox. */
-const NEXT = { next: true } as const
 
 export function actorRoot(): ActorRoot {
   const system = start()
   // A parent with many children must get no messages (27 ms each at 100,000 children): it gets none.
   const holder = spawn(system, () => null, 'actors') as Ref<unknown>
-  let generation = 0
+  const runSoon = runnersOf(holder)
   return {
-    live: (options) => live(options, holder, ++generation),
+    live: (owner) => new Incarnation(owner, runSoon),
     stop() {
       stop(holder)
       stop(system)
@@ -78,99 +76,150 @@ export function actorRoot(): ActorRoot {
   }
 }
 
-function live<Msg>(options: LifeOptions<Msg>, holder: Ref<unknown>, generation: number): Life<Msg> {
-  const waiting = mailbox<Msg>()
-  const controller = new AbortController()
-  const timers = timerSet()
-  let behavior: Behavior<Msg> | undefined
-  let ended = false
-  // Hexadecimal, because nact refuses other names; with the generation in it, because nact finds
-  // actors by path and an old reference must not reach a new incarnation.
-  const path = `${Buffer.from(options.name).toString('hex')}-${generation}`
-  const ref = spawn(holder as never, handleNext, path, {
-    // Of nact's decisions only `stop` and `resume` are sound. handleNext never throws anyway.
-    onCrash: (_message: unknown, _error: unknown, context: { stop: symbol }) => context.stop,
-  } as never) as Ref<unknown>
+/** A mailbox, as those who see to it that it is worked through know it. */
+interface Runnable {
+  /** Answers whether more waits. */
+  handleNext(): boolean
+}
 
-  function handleNext(): null {
-    if (ended) return null
-    const message = waiting.shift() as Msg
-    options.onHandled()
-    try {
-      behavior?.handle(message)
-    } catch (error) {
-      crash(error)
-    }
+/** Kept for the next mailbox. More would only hold memory after a rush of many actors. */
+const RESTING_MAX = 256
+
+/**
+ * nact actors, each working through one mailbox, a message in each turn of the event loop, and free
+ * for another once it is empty. So there are as many as incarnations have something to do.
+ */
+function runnersOf(holder: Ref<unknown>): (mailbox: Runnable) => void {
+  const resting: Ref<unknown>[] = []
+  let spawned = 0
+
+  function handle(_state: unknown, mailbox: Runnable, { self }: { self: Ref<unknown> }): null {
+    if (mailbox.handleNext()) dispatch(self as never, mailbox as never)
+    else if (resting.length < RESTING_MAX) resting.push(self)
+    else stop(self as never)
     return null
   }
 
-  function send(message: Msg): boolean {
-    if (ended) return false
-    waiting.push(message)
-    options.onSent()
-    dispatch(ref as never, NEXT as never)
+  function spawnRunner(): Ref<unknown> {
+    spawned += 1
+    return spawn(holder as never, handle as never, `runner-${spawned}`, {
+      // Of nact's decisions only `stop` and `resume` are sound. `handle` never throws anyway.
+      onCrash: (_message: unknown, _error: unknown, context: { stop: symbol }) => context.stop,
+    } as never) as Ref<unknown>
+  }
+
+  return (mailbox) => dispatch((resting.pop() ?? spawnRunner()) as never, mailbox as never)
+}
+
+/** A class, because each live lead is one: methods are shared, closures would be 64 bytes apiece. */
+class Incarnation<Msg> implements Life<Msg>, Self<Msg>, Runnable {
+  private readonly owner: LifeOwner<Msg>
+  private readonly runSoon: (mailbox: Runnable) => void
+  private readonly waiting = new Mailbox<Msg>()
+  private behavior: Behavior<Msg> | undefined = undefined
+  private controller: AbortController | undefined = undefined
+  private timers: NodeJS.Timeout[] | undefined = undefined
+  private ended = false
+  /** A runner has the mailbox, and will come to what is put into it. */
+  private running = false
+
+  constructor(owner: LifeOwner<Msg>, runSoon: (mailbox: Runnable) => void) {
+    this.owner = owner
+    this.runSoon = runSoon
+    try {
+      this.behavior = owner.incarnate(this)
+    } catch (error) {
+      this.crash(error)
+    }
+  }
+
+  get name(): string {
+    return this.owner.name
+  }
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    if (this.ended) this.controller.abort()
+    return this.controller.signal
+  }
+
+  depth(): number {
+    return this.waiting.size
+  }
+
+  send(message: Msg): boolean {
+    if (this.ended) return false
+    this.waiting.push(message)
+    this.owner.onSent()
+    if (!this.running) {
+      this.running = true
+      this.runSoon(this)
+    }
     return true
   }
 
-  function end(): Msg[] {
-    if (ended) return []
-    ended = true
-    timers.end()
-    controller.abort()
-    stop(ref as never)
-    behavior?.dispose?.()
-    return waiting.drain()
+  tell(message: Msg): void {
+    this.send(message)
   }
 
-  function crash(error: unknown): void {
-    if (!ended) options.onCrash(error, end())
+  handleNext(): boolean {
+    // An end meanwhile has emptied it.
+    if (this.waiting.size > 0) this.handle(this.waiting.shift() as Msg)
+    this.running = this.waiting.size > 0
+    return this.running
   }
 
-  const self: Self<Msg> = {
-    name: options.name,
-    signal: controller.signal,
-    tell: (message) => void send(message),
-    after: (ms, message) => timers.after(ms, () => send(message)),
-    run(work, done, failed) {
-      if (ended) return
-      options.onWork(
-        Promise.resolve()
-          .then(() => work(controller.signal))
-          .then(done, failed)
-          .then(send)
-          .then(() => {}, crash),
-      )
-    },
+  after(ms: number, message: Msg): () => void {
+    // A handler may go on after the end of its life: no timer is set then.
+    if (this.ended) return () => {}
+    const timer = setTimeout(() => {
+      this.forget(timer)
+      this.send(message)
+    }, ms)
+    // Not pushed: the array would keep room for sixteen more.
+    this.timers = this.timers ? [...this.timers, timer] : [timer]
+    return () => {
+      clearTimeout(timer)
+      this.forget(timer)
+    }
   }
-  try {
-    behavior = options.incarnate(self)
-  } catch (error) {
-    crash(error)
-  }
-  return { send, depth: waiting.size, end }
-}
 
-/** The timers of one incarnation. Its handler may go on after the end: none is set then. */
-function timerSet() {
-  const timers = new Set<NodeJS.Timeout>()
-  let ended = false
-  return {
-    after(ms: number, fire: () => void): () => void {
-      if (ended) return () => {}
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        fire()
-      }, ms)
-      timers.add(timer)
-      return () => {
-        clearTimeout(timer)
-        timers.delete(timer)
-      }
-    },
-    end() {
-      ended = true
-      for (const timer of timers) clearTimeout(timer)
-      timers.clear()
-    },
+  run<T>(work: () => Promise<T>, done: (result: T) => Msg, failed: (error: unknown) => Msg): void {
+    if (this.ended) return
+    const begun = Promise.resolve().then(work).then(done, failed)
+    this.owner.onWork(
+      begun.then(
+        (message) => this.tell(message),
+        (error) => this.crash(error),
+      ),
+    )
+  }
+
+  end(): Msg[] {
+    if (this.ended) return []
+    this.ended = true
+    for (const timer of this.timers ?? []) clearTimeout(timer)
+    this.timers = undefined
+    this.controller?.abort()
+    this.behavior?.dispose?.()
+    return this.waiting.drain()
+  }
+
+  private handle(message: Msg): void {
+    this.owner.onHandled()
+    try {
+      this.behavior?.handle(message)
+    } catch (error) {
+      this.crash(error)
+    }
+  }
+
+  private crash(error: unknown): void {
+    if (!this.ended) this.owner.onCrash(error, this.end())
+  }
+
+  private forget(timer: NodeJS.Timeout): void {
+    const rest = this.timers?.filter((each) => each !== timer) ?? []
+    this.timers = rest.length > 0 ? rest : undefined
   }
 }

@@ -18,7 +18,7 @@ export interface DispatcherOptions {
   /** Scoring jobs held at once, in quiet window, gate queue or flight. */
   scoringHeldMax: number
   startPostProcess(channel: Channel, job: ClaimedJob<PostProcessData>): void
-  startScoring(job: ClaimedJob<ScoringData>, onEnd: () => void): LeadScorer
+  startScoring(job: ClaimedJob<ScoringData>, onEnd: (job: ClaimedJob) => void): LeadScorer
   /** As many calls wait here as may run at once: another process would come to a new one sooner. */
   isSaturated(): boolean
   random(): number
@@ -30,7 +30,7 @@ export interface DispatcherOptions {
 export interface Dispatcher {
   /** Something may be due in this queue. */
   wake(queue: QueueName): void
-  /** A post-process job is no longer held by its actor. */
+  /** A job is no longer held by its actor. */
   settled(job: ClaimedJob): void
   /** Stops fetching, gives back what waits, waits `graceMs` for calls in flight, then aborts them. */
   shutdown(graceMs: number): Promise<void>
@@ -64,9 +64,13 @@ export function dispatcher(options: DispatcherOptions): Dispatcher {
   const actor: Actor<Message> = options.system.spawn<Message>({
     name: 'dispatcher',
     restart: defaultRestart,
-    incarnate: (self) => behavior(self, options, held, () => stopping),
+    incarnate: (self) => behavior(self, options, held, { isStopping: () => stopping, settled }),
   })
   const wake = (queue: QueueName) => void actor.tell({ type: 'wake', queue })
+  function settled(job: ClaimedJob): void {
+    held.drop(job)
+    if (!stopping) wake(job.queue)
+  }
   const claims = claimsActor({
     ...options,
     held,
@@ -75,10 +79,7 @@ export function dispatcher(options: DispatcherOptions): Dispatcher {
   })
   return {
     wake,
-    settled(job) {
-      held.drop(job)
-      if (!stopping) wake(job.queue)
-    },
+    settled,
     async shutdown(graceMs) {
       stopping = true
       await shutdown(options, held, graceMs)
@@ -93,7 +94,7 @@ function behavior(
   self: Self<Message>,
   options: DispatcherOptions,
   held: HeldJobs,
-  isStopping: () => boolean,
+  { isStopping, settled }: { isStopping: () => boolean; settled: Dispatcher['settled'] },
 ): Behavior<Message> {
   const { fetching } = held
   /** Woken while a fetch was under way: it may have looked too early. */
@@ -134,7 +135,7 @@ function behavior(
       return
     }
     fetching.delete(queue)
-    for (const job of jobs) start(job, options, held, () => self.tell({ type: 'wake', queue }))
+    for (const job of jobs) start(job, options, held, settled)
     if (again.delete(queue) || jobs.length === asked) fetch(queue)
   }
 
@@ -225,7 +226,7 @@ function start(
   job: ClaimedJob,
   { startPostProcess, startScoring }: DispatcherOptions,
   held: HeldJobs,
-  onFreed: () => void,
+  settled: Dispatcher['settled'],
 ): void {
   if (job.queue !== SCORING_QUEUE) {
     held.takePostProcess(job)
@@ -237,11 +238,7 @@ function start(
   // The queue allows one active job per lead, so a scorer that still lives has lost its claim.
   const late = held.scorers.get(leadId)
   if (late) held.lose(late.job)
-  const scorer = startScoring(job, () => {
-    held.drop(job)
-    onFreed()
-  })
-  held.takeScoring(scorer)
+  held.takeScoring(startScoring(job, settled))
 }
 
 async function shutdown(

@@ -16,7 +16,7 @@ import { callOutcome } from './call-pace.ts'
 import { crashParks } from './crashed-job.ts'
 import type { Gate, Permit } from './gate.ts'
 import type { ScoringJob, ScoringSteps } from './scoring-steps.ts'
-import type { ActorSystem } from './supervisor.ts'
+import type { Actor, ActorSpec, ActorSystem } from './supervisor.ts'
 
 export interface LeadScorerOptions {
   steps: ScoringSteps
@@ -33,6 +33,7 @@ export interface LeadScorer {
   phase(): LeadPhase
 }
 
+const IDLE: LeadState = { phase: 'Idle' }
 const CLAIMED: LeadEvent = { type: 'claimed' }
 const DUE: LeadEvent = { type: 'due' }
 const PERMIT: LeadEvent = { type: 'permit' }
@@ -44,69 +45,95 @@ export function leadScorer(
   system: ActorSystem,
   job: ScoringJob,
   options: LeadScorerOptions,
-  onEnd: () => void,
+  onEnd: (job: ScoringJob) => void,
 ): LeadScorer {
-  let phase: LeadPhase = 'Idle'
-  const actor = system.spawn<LeadEvent>({
-    name: `lead-${job.data.leadId}`,
-    // A crash spends an attempt of the job, which comes back with the queue's backoff, wherever.
-    restart: null,
-    // The actor itself broke, so its state is not to be trusted: no table is asked.
-    onDown: (error) => {
-      options.onError(job, error)
-      options.steps.failCrashed(job, error).then(onEnd, onEnd)
-    },
-    onLost: (events) => accountFor(events, job, options),
-    incarnate: (self) =>
-      behavior(self, job, options, {
-        enter: (next) => {
-          phase = next
-        },
-        end: () => {
-          actor.stop()
-          onEnd()
-        },
-      }),
-  })
-  return { job, stop: actor.stop, phase: () => phase }
+  return new OneLead(system, job, options, onEnd)
 }
 
-interface Life {
-  enter(phase: LeadPhase): void
-  end(): void
-}
+/**
+ * Handle, specification and behavior of the actor in one object, and a class: as many of these as a
+ * process holds leads wait at once.
+ */
+class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
+  readonly job: ScoringJob
+  /** A crash spends an attempt of the job, which comes back with the queue's backoff, wherever. */
+  readonly restart = null
+  private readonly options: LeadScorerOptions
+  private readonly onEnd: (job: ScoringJob) => void
+  private readonly actor: Actor<LeadEvent>
+  private self!: Self<LeadEvent>
+  private state: LeadState = IDLE
+  private permit: Permit | undefined = undefined
 
-function behavior(
-  self: Self<LeadEvent>,
-  job: ScoringJob,
-  options: LeadScorerOptions,
-  life: Life,
-): Behavior<LeadEvent> {
-  const { steps, gate } = options
-  let state: LeadState = { phase: 'Idle' }
-  let permit: Permit | undefined
-
-  function handle(event: LeadEvent): void {
-    const next = advance(state, event, {
-      nowMs: options.now(),
-      lastAttempt: isLastAttempt(job),
-      random: options.random(),
-    })
-    state = next.state
-    life.enter(state.phase)
-    for (const effect of next.effects) carryOut(effect)
+  constructor(
+    system: ActorSystem,
+    job: ScoringJob,
+    options: LeadScorerOptions,
+    onEnd: (job: ScoringJob) => void,
+  ) {
+    this.job = job
+    this.options = options
+    this.onEnd = onEnd
+    this.actor = system.spawn<LeadEvent>(this)
   }
 
-  const run = <T>(work: (signal: AbortSignal) => Promise<T>, done: (result: T) => LeadEvent) =>
-    self.run(work, done, (error) => {
-      options.onError(job, error)
-      return crashEvent(job, error)
-    })
+  get name(): string {
+    return `lead-${this.job.data.leadId}`
+  }
 
-  function carryOut(effect: LeadEffect): void {
+  stop(): void {
+    this.actor.stop()
+  }
+
+  phase(): LeadPhase {
+    return this.state.phase
+  }
+
+  incarnate(self: Self<LeadEvent>): Behavior<LeadEvent> {
+    this.self = self
+    this.handle(CLAIMED)
+    return this
+  }
+
+  handle(event: LeadEvent): void {
+    const { options } = this
+    const next = advance(this.state, event, {
+      nowMs: options.now(),
+      lastAttempt: isLastAttempt(this.job),
+      random: options.random(),
+    })
+    this.state = next.state
+    for (const effect of next.effects) this.carryOut(effect)
+  }
+
+  dispose(): void {
+    this.handle({ type: 'stopped' })
+  }
+
+  /** The actor itself broke, so its state is not to be trusted: no table is asked. */
+  onDown(error: unknown): void {
+    const { job, options } = this
+    const end = () => this.onEnd(job)
+    options.onError(job, error)
+    options.steps.failCrashed(job, error).then(end, end)
+  }
+
+  /** An answer that arrived and was never handled: its calls are billed as well. */
+  onLost(events: LeadEvent[]): void {
+    const { job, options } = this
+    for (const event of events) {
+      if (event.type !== 'answered') continue
+      const { interactions } = event.result
+      options.steps.account(job, interactions).catch((error) => options.onError(job, error))
+    }
+  }
+
+  private carryOut(effect: LeadEffect): void {
+    const { job, self } = this
+    const { steps } = this.options
     switch (effect.do) {
       case 'read window':
-        run(
+        this.run(
           () => steps.readWindow(job),
           (window) => ({ type: 'window', window }),
         )
@@ -114,73 +141,65 @@ function behavior(
       case 'arm timer':
         self.after(effect.ms, DUE)
         break
-      case 'acquire permit': {
-        const { data, priority } = job
-        const call = { workspaceId: data.workspaceId, since: effect.since, priority }
-        permit = gate.acquire(call, () => self.tell(PERMIT))
+      case 'acquire permit':
+        this.acquire(effect.since)
         break
-      }
       case 'read snapshot':
-        run(
+        this.run(
           () => steps.readSnapshot(job),
           (input) => ({ type: 'snapshot', input }),
         )
         break
       case 'ask':
-        run(
-          (signal) => ask(job, steps, effect.input.request, signal),
+        this.run(
+          () => this.ask(effect.input.request, self.signal),
           (result) => ({ type: 'answered', result }),
         )
         break
       case 'release permit':
-        permit?.release(effect.result ? callOutcome(effect.result) : undefined)
+        this.permit?.release(effect.result ? callOutcome(effect.result) : undefined)
         break
       case 'end job':
-        run(() => steps.endJob(job), settled)
+        this.run(() => steps.endJob(job), settled)
         break
       case 'write score':
-        run(() => steps.writeScore(job, effect.score), settled)
+        this.run(() => steps.writeScore(job, effect.score), settled)
         break
       case 'give back':
-        run(() => steps.giveBack(job, effect.delayMs, effect.attempt), settled)
+        this.run(() => steps.giveBack(job, effect.delayMs, effect.attempt), settled)
         break
       case 'fail job':
-        run(() => steps.failJob(job, effect, effect.attempt), settled)
+        this.run(() => steps.failJob(job, effect, effect.attempt), settled)
         break
       case 'fail crashed':
-        run(() => steps.failCrashed(job, effect.error), settled)
+        this.run(() => steps.failCrashed(job, effect.error), settled)
         break
       case 'end':
-        life.end()
+        this.stop()
+        this.onEnd(job)
         break
     }
   }
 
-  handle(CLAIMED)
-  return { handle, dispose: () => handle({ type: 'stopped' }) }
-}
+  private run<T>(work: () => Promise<T>, done: (result: T) => LeadEvent): void {
+    this.self.run(work, done, (error) => {
+      this.options.onError(this.job, error)
+      return crashEvent(this.job, error)
+    })
+  }
 
-async function ask(
-  job: ScoringJob,
-  steps: ScoringSteps,
-  request: ScoringRequest,
-  signal: AbortSignal,
-): Promise<ScoringResult> {
-  const result = await steps.ask(request, signal)
-  // The end came first, and nobody will read this; the calls were made and are billed all the same.
-  if (signal.aborted) await steps.account(job, result.interactions)
-  return result
-}
+  private acquire(since: number): void {
+    const { workspaceId } = this.job.data
+    const call = { workspaceId, since, priority: this.job.priority }
+    this.permit = this.options.gate.acquire(call, () => this.self.tell(PERMIT))
+  }
 
-/** An answer that arrived and was never handled: its calls are billed as well. */
-function accountFor(
-  events: LeadEvent[],
-  job: ScoringJob,
-  { steps, onError }: LeadScorerOptions,
-): void {
-  for (const event of events) {
-    if (event.type !== 'answered') continue
-    steps.account(job, event.result.interactions).catch((error) => onError(job, error))
+  private async ask(request: ScoringRequest, signal: AbortSignal): Promise<ScoringResult> {
+    const { steps } = this.options
+    const result = await steps.ask(request, signal)
+    // The end came first, and nobody will read this; the calls were made and are billed all the same.
+    if (signal.aborted) await steps.account(this.job, result.interactions)
+    return result
   }
 }
 

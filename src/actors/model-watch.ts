@@ -25,7 +25,7 @@ export function modelWatchActor({ system, watch, onError }: ModelWatchOptions): 
     incarnate(self) {
       function check(): void {
         self.run(
-          (signal) => watch.check(signal),
+          () => watch.check(self.signal),
           (): Message => ({ type: 'checked' }),
           (error): Message => ({ type: 'failed', error }),
         )

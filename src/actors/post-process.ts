@@ -50,7 +50,7 @@ function behavior(self: Self<Message>, options: PostProcessOptions): Behavior<Me
 
   function start(job: PostProcessJob): void {
     self.run(
-      (signal) => process(job, options, signal),
+      () => process(job, options, self.signal),
       (): Message => ({ type: 'done', job }),
       (error): Message => ({ type: 'failed', job, error }),
     )

@@ -2,7 +2,14 @@
  * Supervision: what stands between a crash and the next incarnation. A crash ends the incarnation
  * and aborts its work; a new one follows after a backoff, or much later when crashes come too fast.
  */
-import { type ActorRoot, actorRoot, type Behavior, type Life, type Self } from './actor.ts'
+import {
+  type ActorRoot,
+  actorRoot,
+  type Behavior,
+  type Life,
+  type LifeOwner,
+  type Self,
+} from './actor.ts'
 
 export interface ActorSpec<Msg> {
   name: string
@@ -41,7 +48,10 @@ export interface ActorMeters {
   deadLetters: number
 }
 
-/** Properties, not methods: of a method TypeScript would let a wider message type pass. */
+/**
+ * Properties, not methods: of a method TypeScript would let a wider message type pass. Call them on
+ * the actor all the same.
+ */
 export interface Actor<Msg> {
   readonly name: string
   /** False when nobody is there to take it; counted as a dead letter. */
@@ -82,139 +92,183 @@ export const defaultRestart: RestartPolicy = {
 
 export function actorSystem(options: ActorSystemOptions): ActorSystem {
   const root = actorRoot()
-  const actors = new Set<Actor<never>>()
-  const work = workSet()
+  const living = new Set<Actor<never>>()
+  const work = new OpenWork()
+  const random = options.random ?? Math.random
+  const surroundings: Surroundings = { root, living, work, random, onCrash: options.onCrash }
   let stopped = false
   return {
     spawn(spec) {
       if (stopped) throw new Error(`the actor system is stopped: no ${spec.name}`)
-      return supervise(spec, root, { ...options, living: actors, onWork: work.add })
+      const actor = new Supervised(spec, surroundings)
+      actor.start()
+      return actor
     },
-    meters: () => [...actors].map((actor) => actor.meters()),
+    meters: () => [...living].map((actor) => actor.meters()),
     stop() {
       // Again and again: an actor that another one's `onLost` spawns meanwhile must end as well.
-      while (actors.size > 0) for (const actor of [...actors].reverse()) actor.stop()
+      while (living.size > 0) for (const actor of [...living].reverse()) actor.stop()
       stopped = true
       root.stop()
     },
-    stopped: work.over,
+    stopped: () => work.over(),
   }
 }
 
-interface Surroundings extends ActorSystemOptions {
+/** What the actors of a system share. */
+interface Surroundings {
+  root: ActorRoot
   living: Set<Actor<never>>
-  onWork(work: Promise<void>): void
+  work: OpenWork
+  random(): number
+  onCrash: ActorSystemOptions['onCrash']
 }
 
-function supervise<Msg>(
-  spec: ActorSpec<Msg>,
-  root: ActorRoot,
-  { onCrash, living, onWork, random = Math.random }: Surroundings,
-): Actor<Msg> {
-  const crashes = spec.restart && crashCounter(spec.restart, random)
-  const work = workSet()
-  const counters = { sent: 0, seen: 0, restarts: 0, deadLetters: 0 }
-  let status: ActorStatus = 'running'
-  let respawnTimer: NodeJS.Timeout | undefined
-  let life: Life<Msg> | undefined
+/** A class, because each live lead is one: methods are shared, closures would be 64 bytes apiece. */
+class Supervised<Msg> implements Actor<Msg>, LifeOwner<Msg> {
+  private readonly spec: ActorSpec<Msg>
+  private readonly around: Surroundings
+  private readonly work = new OpenWork()
+  private status: ActorStatus = 'running'
+  private life: Life<Msg> | undefined = undefined
+  private respawnTimer: NodeJS.Timeout | undefined = undefined
+  /** Of each crash within the window. */
+  private crashedAt: readonly number[] = NONE
+  private sent = 0
+  private seen = 0
+  private restarts = 0
+  private deadLetters = 0
 
-  function incarnate(): void {
-    status = 'running'
-    const born = root.live<Msg>({
-      name: spec.name,
-      incarnate: spec.incarnate,
-      onSent: () => void counters.sent++,
-      onHandled: () => void counters.seen++,
-      onWork(begun) {
-        work.add(begun)
-        onWork(begun)
-      },
-      onCrash: crashed,
-    })
-    life = born
-    // What is built may stop its actor; the life was not there to be ended yet.
-    if ((status as ActorStatus) === 'stopped') lose(born.end())
+  constructor(spec: ActorSpec<Msg>, around: Surroundings) {
+    this.spec = spec
+    this.around = around
   }
 
-  /** Settles what follows before it tells anybody: a callback may stop the actor, and that holds. */
-  function crashed(error: unknown, unhandled: Msg[]): void {
-    if (status !== 'stopped') respawnLater()
-    const settled = status
-    lose(unhandled)
-    onCrash(spec.name, error, settled)
-    if (settled === 'down') spec.onDown?.(error)
+  get name(): string {
+    return this.spec.name
   }
 
-  function respawnLater(): void {
-    const next = crashes?.add(Date.now())
-    status = next?.status ?? 'down'
-    if (!next) {
-      living.delete(actor as Actor<never>)
-      return
-    }
-    respawnTimer = setTimeout(() => {
-      counters.restarts += 1
-      incarnate()
-    }, next.waitMs)
+  start(): void {
+    this.around.living.add(this as Actor<never>)
+    this.respawn()
   }
 
-  function lose(unhandled: Msg[]): void {
-    counters.deadLetters += unhandled.length
-    if (unhandled.length > 0) spec.onLost?.(unhandled)
-  }
-
-  function tell(message: Msg): boolean {
-    const taken = life?.send(message) ?? false
-    if (!taken) counters.deadLetters += 1
+  tell(message: Msg): boolean {
+    const taken = this.life?.send(message) ?? false
+    if (!taken) this.deadLetters += 1
     return taken
   }
 
-  const actor: Actor<Msg> = {
-    name: spec.name,
-    tell,
-    offer: (message, depthMax) => (life?.depth() ?? 0) < depthMax && tell(message),
-    stop() {
-      if (status === 'stopped') return
-      status = 'stopped'
-      clearTimeout(respawnTimer)
-      living.delete(actor as Actor<never>)
-      lose(life?.end() ?? [])
-    },
-    stopped: work.over,
-    meters: () => ({ name: spec.name, status, depth: life?.depth() ?? 0, ...counters }),
+  offer(message: Msg, depthMax: number): boolean {
+    return (this.life?.depth() ?? 0) < depthMax && this.tell(message)
   }
-  living.add(actor as Actor<never>)
-  incarnate()
-  return actor
+
+  stop(): void {
+    if (this.status === 'stopped') return
+    this.status = 'stopped'
+    clearTimeout(this.respawnTimer)
+    this.around.living.delete(this as Actor<never>)
+    this.lose(this.life?.end() ?? [])
+  }
+
+  stopped(): Promise<void> {
+    return this.work.over()
+  }
+
+  meters(): ActorMeters {
+    const { name, status, sent, seen, restarts, deadLetters } = this
+    return { name, status, depth: this.life?.depth() ?? 0, sent, seen, restarts, deadLetters }
+  }
+
+  incarnate(self: Self<Msg>): Behavior<Msg> {
+    return this.spec.incarnate(self)
+  }
+
+  onSent(): void {
+    this.sent += 1
+  }
+
+  onHandled(): void {
+    this.seen += 1
+  }
+
+  onWork(begun: Promise<void>): void {
+    this.work.add(begun)
+    this.around.work.add(begun)
+  }
+
+  /** Settles what follows before it tells anybody: a callback may stop the actor, and that holds. */
+  onCrash(error: unknown, unhandled: Msg[]): void {
+    if (this.status !== 'stopped') this.respawnLater()
+    const settled = this.status
+    this.lose(unhandled)
+    this.around.onCrash(this.name, error, settled)
+    if (settled === 'down') this.spec.onDown?.(error)
+  }
+
+  private respawn(): void {
+    this.status = 'running'
+    const born = this.around.root.live<Msg>(this)
+    this.life = born
+    // What is built may stop its actor; the life was not there to be ended yet.
+    if ((this.status as ActorStatus) === 'stopped') this.lose(born.end())
+  }
+
+  private respawnLater(): void {
+    const { restart } = this.spec
+    if (!restart) {
+      this.status = 'down'
+      this.around.living.delete(this as Actor<never>)
+      return
+    }
+    const now = Date.now()
+    this.crashedAt = [...this.crashedAt.filter((at) => now - at < restart.windowMs), now]
+    const next = afterCrashes(restart, this.crashedAt.length)
+    this.status = next.status
+    // Cut by up to half: actors that crashed together do not come back together.
+    const waitMs = next.waitMs * (1 - this.around.random() / 2)
+    this.respawnTimer = setTimeout(() => {
+      this.restarts += 1
+      this.respawn()
+    }, waitMs)
+  }
+
+  private lose(unhandled: Msg[]): void {
+    this.deadLetters += unhandled.length
+    if (unhandled.length > 0) this.spec.onLost?.(unhandled)
+  }
 }
+
+const NONE: readonly number[] = []
 
 /** What follows a crash: a respawn whose wait doubles, or a long pause when they come too fast. */
-function crashCounter(policy: RestartPolicy, random: () => number) {
-  const jittered = (ms: number) => ms * (1 - random() / 2)
-  let times: number[] = []
-  return {
-    add(now: number): { status: ActorStatus; waitMs: number } {
-      times = [...times.filter((at) => now - at < policy.windowMs), now]
-      if (times.length > policy.crashesMax) {
-        return { status: 'down', waitMs: jittered(policy.retryDownMs) }
-      }
-      const backoffMs = policy.delayMs * 2 ** (times.length - 1)
-      return { status: 'restarting', waitMs: jittered(Math.min(backoffMs, policy.delayMsMax)) }
-    },
-  }
+function afterCrashes(
+  policy: RestartPolicy,
+  inWindow: number,
+): { status: ActorStatus; waitMs: number } {
+  if (inWindow > policy.crashesMax) return { status: 'down', waitMs: policy.retryDownMs }
+  const backoffMs = policy.delayMs * 2 ** (inWindow - 1)
+  return { status: 'restarting', waitMs: Math.min(backoffMs, policy.delayMsMax) }
 }
 
-/** Side work that is under way. */
-function workSet() {
-  const open = new Set<Promise<void>>()
-  return {
-    add(work: Promise<void>): void {
-      open.add(work)
-      void work.then(() => open.delete(work))
-    },
-    async over(): Promise<void> {
-      // What ends may have begun more.
-      while (open.size > 0) await Promise.all(open)
-    },
+/** Side work that is under way. Counted, not kept: each live lead has one of these. */
+class OpenWork {
+  private count = 0
+  private end: PromiseWithResolvers<void> | undefined = undefined
+
+  add(work: Promise<void>): void {
+    this.count += 1
+    void work.then(() => {
+      this.count -= 1
+      if (this.count > 0) return
+      this.end?.resolve()
+      this.end = undefined
+    })
+  }
+
+  over(): Promise<void> {
+    if (this.count === 0) return Promise.resolve()
+    this.end ??= Promise.withResolvers<void>()
+    return this.end.promise
   }
 }

@@ -97,6 +97,42 @@ test('a busy actor handles one message per turn of the event loop', async () => 
   assert.ok(seen.length - before <= 21, `${seen.length - before} messages in 20 turns`)
 })
 
+test('what an actor sends itself while it handles comes in a later turn, after what waits', async () => {
+  const seen: unknown[] = []
+  const ref = actor('self', (_state, message, { self }) => {
+    if (message === 1) {
+      dispatch(self, 3)
+      assert.equal(seen, [])
+    }
+    seen.push(message)
+  })
+  send(ref, 1, 2)
+  await turns(1)
+  assert.equal(seen, [1])
+  await until(() => seen.length === 3)
+  assert.equal(seen, [1, 2, 3])
+})
+
+test('an actor with an empty mailbox that stops itself while it handles is gone, and nothing follows', async () => {
+  const crashes: unknown[] = []
+  const seen: unknown[] = []
+  const ref = actor(
+    'once',
+    (_state, message, { self }) => {
+      stop(self)
+      seen.push(message)
+      return null
+    },
+    { onCrash: (_message, error) => void crashes.push(error) },
+  )
+  send(ref, 1)
+  await turns()
+  send(ref, 2)
+  await turns()
+  assert.equal([seen, crashes], [[1], []])
+  recorder('once', seen)
+})
+
 test('resume after the own crash keeps the queue, its order and the state', async () => {
   const seen: unknown[] = []
   const ref = actor(

@@ -54,6 +54,41 @@ test('messages are handled one at a time and in order', async () => {
   assert.equal({ sent, depth, deadLetters }, { sent: 200, depth: 0, deadLetters: 0 })
 })
 
+test('an actor with a long backlog lets another in after each of its messages', async () => {
+  const seen: string[] = []
+  const spawnNoting = (name: string) =>
+    system.spawn<number>({
+      name,
+      restart,
+      incarnate: () => ({ handle: () => void seen.push(name) }),
+    })
+  const flooded = spawnNoting('flooded')
+  const other = spawnNoting('other')
+  for (let n = 0; n < 1000; n++) flooded.tell(n)
+  other.tell(0)
+  await until(() => seen.includes('other'))
+  assert.ok(seen.length <= 3, `the other came after ${seen.length - 1} messages of the flood`)
+})
+
+test('after a rush of many actors each is served as before, those that came to rest as well', async () => {
+  const counts = new Map<number, number>()
+  const actors = Array.from({ length: 1000 }, (_, nth) =>
+    system.spawn<number>({
+      name: `one of many ${nth}`,
+      restart,
+      incarnate: () => ({ handle: (by) => void counts.set(nth, (counts.get(nth) ?? 0) + by) }),
+    }),
+  )
+  for (let rush = 1; rush <= 3; rush++) {
+    for (const actor of actors) for (let n = 0; n < 5; n++) actor.tell(1)
+    await until(() => actors.every((actor) => actor.meters().depth === 0))
+    assert.ok(
+      actors.every((_, nth) => counts.get(nth) === 5 * rush),
+      `rush ${rush}`,
+    )
+  }
+})
+
 test('an offer beyond the cap is refused and not counted as sent', () => {
   const actor = system.spawn<number>({ name: 'cap', restart, incarnate: () => ({ handle() {} }) })
   assert.equal(
@@ -268,8 +303,8 @@ test('stopped waits for side work, of an incarnation that crashed, too', async (
         handle(message) {
           if (message === 'boom') throw new Error('boom')
           self.run(
-            async (abort) => {
-              abort.addEventListener('abort', () => aborted.resolve())
+            async () => {
+              self.signal.addEventListener('abort', () => aborted.resolve())
               await slow.promise
             },
             () => 'done',
