@@ -107,6 +107,14 @@ export const fault = {
       response.on('drain', more)
       more()
     },
+  /** A body that never ends, a blank at a time: the connection is alive, the answer never comes. */
+  drippingBody:
+    (everyMs = 20): FakeAnswer =>
+    ({ response }) => {
+      response.writeHead(200, jsonHeaders)
+      const timer = setInterval(() => response.write(' '), everyMs)
+      response.once('close', () => clearInterval(timer))
+    },
   refusal:
     (): FakeAnswer =>
     ({ call, response }) =>

@@ -46,6 +46,9 @@ export interface FakeOpenAi {
   /** Most calls in flight at once for any single lead, and over all. */
   maxInFlightPerLead(): number
   maxInFlight(): number
+  /** From now on connections are refused, until `accept`. */
+  refuse(): Promise<void>
+  accept(): Promise<void>
   close(): Promise<void>
 }
 
@@ -145,8 +148,16 @@ export async function fakeOpenAi(
       return sendJson(response, 404, { error: { message: route } })
     await respond(JSON.parse(Buffer.concat(chunks).toString('utf8')), incoming, response)
   }
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  async function listen(at: number) {
+    server.listen(at, '127.0.0.1')
+    await once(server, 'listening')
+  }
+  async function refuse() {
+    if (!server.listening) return
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  await listen(0)
   const { port } = server.address() as AddressInfo
 
   return {
@@ -165,11 +176,11 @@ export async function fakeOpenAi(
     inFlight: flights.now,
     maxInFlightPerLead: flights.maxPerLead,
     maxInFlight: flights.max,
+    refuse,
+    accept: () => listen(port),
     async close() {
       for (const timer of timers) clearTimeout(timer)
-      if (!server.listening) return
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await refuse()
     },
   }
 }

@@ -14,6 +14,9 @@ import { silentLog, testDatabase } from './database.ts'
 import { makeWorkspace } from './events.ts'
 import { type FakeOpenAi, fakeOpenAi } from './fake-openai.ts'
 
+/** Before the end of gpt-5-nano, whenever the test runs. */
+const DAY_MS = Date.UTC(2026, 10, 24, 10)
+
 export interface LlmApp {
   database: Database
   jobs: Jobs
@@ -26,6 +29,8 @@ export interface LlmApp {
   ageBudgets(): void
   /** A message of this person, through the intake to its commit. */
   say(email: string, body: string, to?: MadeWorkspace): Promise<void>
+  /** New actors with a new client: no pause of the gate, no open circuit, no model known missing. */
+  restart(changes?: Partial<OpenAiScorerOptions>): Promise<void>
   close(): Promise<void>
 }
 
@@ -36,6 +41,7 @@ export async function llmApp(
   const jobs = openJobs(database, silentLog)
   await jobs.start()
   const fake = await fakeOpenAi()
+  const startedAt = Date.now()
   const workspace = await makeWorkspace(database)
   let passedMs = 0
   const budgetChanges: LlmApp['budgetChanges'] = []
@@ -44,35 +50,39 @@ export async function llmApp(
     now: () => Date.now() + passedMs,
     onChange: (change) => budgetChanges.push(change),
   })
-  const model = openaiScorer({
-    apiKey: fake.apiKey,
-    baseURL: fake.url,
-    model: 'gpt-5-nano',
-    successor: 'gpt-6-luna',
-    timeoutMs: 5000,
-    now: () => new Date('2026-11-24T10:00:00Z'),
-    random: () => randomBytes(16).toString('hex'),
-    ...options,
-  })
-  const app = startApp({
-    store: database,
-    ingest: database.ingest,
-    jobs,
-    scorer: budgetedScorer({ model, rules: rulesScorer(), budget }),
-    budget,
-    log: silentLog,
-    llmConcurrency: options.llmConcurrency ?? 4,
-    scoringHeldMax: 100,
-    window: { quietMs: 20, maxWaitMs: 200 },
-    runsJobs: true,
-    now: Date.now,
-    random: Math.random,
-  })
+  function start(changes: Partial<OpenAiScorerOptions> = {}): App {
+    const model = openaiScorer({
+      apiKey: fake.apiKey,
+      baseURL: fake.url,
+      model: 'gpt-5-nano',
+      successor: 'gpt-6-luna',
+      timeoutMs: 5000,
+      now: () => new Date(DAY_MS + Date.now() - startedAt),
+      random: () => randomBytes(16).toString('hex'),
+      ...options,
+      ...changes,
+    })
+    return startApp({
+      store: database,
+      ingest: database.ingest,
+      jobs,
+      scorer: budgetedScorer({ model, rules: rulesScorer(), budget }),
+      budget,
+      modelWatch: model,
+      log: silentLog,
+      llmConcurrency: options.llmConcurrency ?? 4,
+      scoringHeldMax: 100,
+      window: { quietMs: 20, maxWaitMs: 200 },
+      runsJobs: true,
+      now: Date.now,
+      random: Math.random,
+    })
+  }
   let said = 0
-  return {
+  const llm: LlmApp = {
     database,
     jobs,
-    app,
+    app: start(),
     fake,
     workspace,
     budgetChanges,
@@ -83,7 +93,7 @@ export async function llmApp(
       const connection = to.connections.find(({ channel }) => channel === 'email')
       assert.ok(connection)
       const payload = { externalId: `m${++said}`, body, lead: { email } }
-      await app.intake.accept(
+      await llm.app.intake.accept(
         {
           id: connection.id,
           workspaceId: to.id,
@@ -101,11 +111,16 @@ export async function llmApp(
         { keep: true },
       )
     },
+    async restart(changes) {
+      await llm.app.stop()
+      llm.app = start(changes)
+    },
     async close() {
-      await app.stop()
+      await llm.app.stop()
       await jobs.stop()
       await database.close()
       await fake.close()
     },
   }
+  return llm
 }
