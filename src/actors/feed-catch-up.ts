@@ -1,8 +1,8 @@
 /**
  * Brings a feed member from its position to the live stream in bounded pages: out of memory where
  * that reaches, else from the database, with a snapshot first where one is asked for or needed. It
- * joins in the same step in which nothing is missing any more, so without gap or repeat. A database
- * that fails is asked again; the position is never lost.
+ * joins in the same step in which nothing is missing any more, so without gap or repeat, and is told
+ * so by a heartbeat. A database that fails is asked again; the position is never lost.
  */
 import { type FeedPage, readFeed, readSnapshot, type Snapshot } from '../domain/feed-log.ts'
 import { frames, resetReason } from '../domain/feed-protocol.ts'
@@ -11,7 +11,7 @@ import type { Self } from './actor.ts'
 import { readLane } from './feed-lane.ts'
 import { encodeEvents, type Member } from './feed-member.ts'
 import type { FeedMeters, FeedRoom } from './feed-room.ts'
-import { covers, deliver, remembered, type Tail } from './feed-tail.ts'
+import { covers, deliver, remembered, type Tail, tellWatermark } from './feed-tail.ts'
 
 export type CatchUpMessage =
   | { type: 'catch up'; job: CatchUp }
@@ -69,7 +69,13 @@ export function catchUps(self: Self<CatchUpMessage>, options: CatchUpOptions): C
     const { events, to } = remembered(tail, member, PAGE_ROWS)
     if (deliver([member], events, to).length > 0) room.closeSlow([member])
     else if (member.seen < tail.seq) step(job)
-    else member.live = true
+    else join(member)
+  }
+
+  /** The first watermark at once: all of it may have been filtered out, and it is a place to resume. */
+  function join(member: Member): void {
+    member.live = true
+    if (tellWatermark(member) === 'slow') room.closeSlow([member])
   }
 
   function mustWait(job: CatchUp): boolean {
@@ -91,7 +97,7 @@ export function catchUps(self: Self<CatchUpMessage>, options: CatchUpOptions): C
     }
     const outcome = 'leads' in found ? sendLeads(job, found) : sendEvents(job, found, options)
     if (outcome === 'slow') room.closeSlow([job.member])
-    else if (outcome === 'joined') job.member.live = true
+    else if (outcome === 'joined') join(job.member)
     else if (outcome === 'more') step(job)
     else self.after(WAIT_MS, { type: 'catch up', job })
   }

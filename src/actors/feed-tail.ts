@@ -145,13 +145,16 @@ function frameFor(member: Member, events: EncodedEvent[], to: number): string | 
 /** Tells each live member how far it has been served. Answers those that are too slow. */
 export function sendHeartbeats(tail: Tail): Member[] {
   const slow: Member[] = []
-  for (const member of tail.members) {
-    // Owed events come first, or the watermark would promise what was not sent.
-    if (!member.live || member.owed) continue
-    if (sendTo(member, frames.heartbeat(member.seen), member.seen) === 'slow') slow.push(member)
-    else member.told = member.seen
-  }
+  for (const member of tail.members) if (tellWatermark(member) === 'slow') slow.push(member)
   return slow
+}
+
+export function tellWatermark(member: Member): 'ok' | 'slow' {
+  // Owed events come first, or the watermark would promise what was not sent.
+  if (!member.live || member.owed) return 'ok'
+  if (sendTo(member, frames.heartbeat(member.seen), member.seen) === 'slow') return 'slow'
+  member.told = member.seen
+  return 'ok'
 }
 
 export function closeSlow(subscriber: FeedSubscriber): void {

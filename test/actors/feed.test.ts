@@ -195,6 +195,20 @@ test('a resuming client gets what it missed, out of memory and out of the databa
   assert.equal(seqsOf(first.frames.items), range(8, 460))
 })
 
+test('who has caught up is told the watermark at once, also when all was filtered out', async () => {
+  const workspace = await scoredWorkspace(database)
+  const leadId = await workspace.addLead()
+  for (const _ of range(1, 3)) await workspace.score(leadId, 1)
+  const { hub } = openHub()
+  const hello = await here(workspace.id)
+  for (const filter of [{ minOverall: 4 }, {}]) {
+    const one = client(workspace.id, { filter })
+    hub.subscribe(one.subscriber, { hello, since: { ...hello, seq: 1 } })
+    await one.frames.until(({ type, seq }) => type === 'heartbeat' && seq === 3)
+    assert.equal(seqsOf(one.frames.items), filter.minOverall ? [] : [2, 3])
+  }
+})
+
 test('clients that come and go while writers run miss nothing and hear nothing twice', async () => {
   const workspace = await scoredWorkspace(database)
   const leads = await Promise.all(range(1, 6).map(() => workspace.addLead()))
@@ -248,6 +262,7 @@ test('a snapshot comes in pages, then the stream from exactly its position', asy
   assert.equal(kinds, [
     ['snapshot', 1, true, 200],
     ['snapshot', 1, false, 5],
+    ['heartbeat', 1, undefined, undefined],
     ['scores', 2, undefined, undefined],
   ])
 })
@@ -393,7 +408,7 @@ test('a subscription of the same id replaces the one before', async () => {
   hub.wake(workspace.id)
   await after.frames.when((frames) => seqsOf(frames).length === 1)
   assert.equal(seqsOf(after.frames.items), [2])
-  assert.equal(before.frames.items, [])
+  assert.equal(before.frames.items, [{ type: 'heartbeat', seq: 0 }])
   assert.is(hub.meters().subscribers, 1)
 })
 

@@ -75,6 +75,9 @@ test('hello comes at once, then scores, each with the position it leads to', asy
   const stream = await follow()
   assert.match(String(stream.response.headers.get('content-type')), 'text/event-stream')
   const hello = await stream.events.until(({ event }) => event === 'hello')
+  // A browser that is cut off before the first score must know where it was, too.
+  const heartbeat = await stream.events.until(({ event }) => event === 'heartbeat')
+  assert.is(heartbeat.id, `${hello.data.epoch}:0`)
   await workspace.score(leadId, 3)
   const scores = await stream.events.until(({ event }) => event === 'scores')
   assert.is(scores.id, `${hello.data.epoch}:1`)
