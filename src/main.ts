@@ -30,6 +30,7 @@ import type { MadeWorkspace } from './domain/workspaces.ts'
 import { type AdminToken, firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
 import { connectionDirectory } from './http/connection-directory.ts'
+import { feedSessions } from './http/feed-sessions.ts'
 import { healthOf } from './http/health-report.ts'
 import { openLeaving } from './http/leave.ts'
 import { listen } from './http/listen.ts'
@@ -137,6 +138,11 @@ async function openServer(parts: Parts) {
   })
   const connections = connectionDirectory(database, sealing.open)
   const now = () => new Date()
+  const sessions = feedSessions({
+    store: database,
+    onError: (error) => log.warn({ err: error }, 'feed: tokens not looked at'),
+    pingMs: app.feed.heartbeatMs,
+  })
   return buildServer({
     store: database,
     log,
@@ -154,7 +160,7 @@ async function openServer(parts: Parts) {
     scoreSoon: app.scoreSoon,
     backfillSoon: app.backfillSoon,
     forgetConnection: connections.forget,
-    forgetToken: app.feed.closeOf,
+    forgetToken: sessions.closeOf,
     forgetJobs: jobs.forgetLead,
     jobBoard: jobBoard(database, jobs),
     replay: replayer({ store: database, intake: app.intake, publicUrl }),
@@ -163,6 +169,7 @@ async function openServer(parts: Parts) {
     feed: {
       store: database,
       hub: app.feed,
+      sessions,
       allowedOrigins: config.allowedOrigins,
       publicUrl,
       log,

@@ -18,6 +18,8 @@ export interface ScoreEvent {
   sentimentTag: string
   scoredAt: string
   model: string
+  /** Made by the rules while the AI budget was used up. */
+  provisional: boolean
   messageSeq: number
 }
 

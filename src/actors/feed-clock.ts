@@ -1,6 +1,6 @@
-/** What the feed does by the clock while it has members: poll, heartbeat, ask after their tokens. */
-import { feedPositions, livingTokens } from '../domain/feed-log.ts'
-import { closeCodes, type FeedPosition } from '../domain/feed-protocol.ts'
+/** What the feed does by the clock while it has members: poll and heartbeat. */
+import { feedPositions } from '../domain/feed-log.ts'
+import type { FeedPosition } from '../domain/feed-protocol.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Self } from './actor.ts'
 import { payOwed } from './feed-owed.ts'
@@ -13,9 +13,6 @@ export type ClockMessage =
   | { type: 'positions'; asked: Tail[]; positions: Map<string, FeedPosition> }
   | { type: 'poll failed'; error: unknown }
   | { type: 'heartbeat' }
-  | { type: 'recheck' }
-  | { type: 'tokens'; asked: string[]; living: Set<string> }
-  | { type: 'recheck failed'; error: unknown }
 
 export interface ClockOptions {
   store: Store
@@ -24,7 +21,6 @@ export interface ClockOptions {
   meters: FeedMeters
   heartbeatMs: number
   pollMs: number
-  recheckMs: number
   onError(error: unknown): void
 }
 
@@ -34,19 +30,11 @@ export interface FeedClock {
   handle(message: ClockMessage): void
 }
 
-/** As `Principal.actor` names a token. */
-const TOKEN_PREFIX = 'token:'
-export const TOKEN_REVOKED = 'the token was revoked'
-
 export function feedClock(self: Self<ClockMessage>, options: ClockOptions): FeedClock {
   const { store, room, stream } = options
   /** Per timer, whether it waits or works: with nobody there each of them stops by itself. */
-  const running = { poll: false, heartbeat: false, recheck: false }
-  const everyMs = {
-    poll: options.pollMs,
-    heartbeat: options.heartbeatMs,
-    recheck: options.recheckMs,
-  }
+  const running = { poll: false, heartbeat: false }
+  const everyMs = { poll: options.pollMs, heartbeat: options.heartbeatMs }
 
   function again(type: keyof typeof running): void {
     running[type] = room.tails().size > 0
@@ -67,27 +55,9 @@ export function feedClock(self: Self<ClockMessage>, options: ClockOptions): Feed
     for (const tail of [...room.tails().values()]) room.closeSlow(sendHeartbeats(tail))
   }
 
-  /** A token may be revoked in another process, where nobody knows of its sockets here. */
-  function recheck(): void {
-    const actors = new Set<string>()
-    for (const { subscriber } of room.members()) {
-      if (subscriber.actor.startsWith(TOKEN_PREFIX)) actors.add(subscriber.actor)
-    }
-    const asked = [...actors].map((actor) => actor.slice(TOKEN_PREFIX.length))
-    if (asked.length === 0) {
-      again('recheck')
-      return
-    }
-    self.run(
-      () => livingTokens(store, asked),
-      (living): ClockMessage => ({ type: 'tokens', asked, living }),
-      (error): ClockMessage => ({ type: 'recheck failed', error }),
-    )
-  }
-
   return {
     start() {
-      for (const type of ['poll', 'heartbeat', 'recheck'] as const) {
+      for (const type of ['poll', 'heartbeat'] as const) {
         if (!running[type]) again(type)
       }
     },
@@ -108,21 +78,6 @@ export function feedClock(self: Self<ClockMessage>, options: ClockOptions): Feed
         case 'heartbeat':
           heartbeat()
           again('heartbeat')
-          break
-        case 'recheck':
-          recheck()
-          break
-        case 'tokens':
-          for (const id of message.asked) {
-            if (message.living.has(id)) continue
-            const reason = () => TOKEN_REVOKED
-            room.closeWhere(`${TOKEN_PREFIX}${id}`, closeCodes.unauthorized, reason)
-          }
-          again('recheck')
-          break
-        case 'recheck failed':
-          options.onError(message.error)
-          again('recheck')
           break
       }
     },

@@ -8,8 +8,6 @@ import {
 
 export interface FeedSubscriber {
   readonly id: string
-  /** Principal.actor of who opened it. */
-  readonly actor: string
   readonly workspaceId: string
   readonly filter: FeedFilter
   /**

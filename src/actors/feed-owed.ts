@@ -6,17 +6,19 @@
 import { frames } from '../domain/feed-protocol.ts'
 import { type EncodedEvent, type FeedSubscriber, type Member, sendTo } from './feed-member.ts'
 
-/** With this much unsent a further frame would only wait in memory, older by the second. */
-const CONGESTED_BYTES = 256 * 1024
-/** Some 800 KB a client at most, and one frame when it can take it. */
-const OWED_LEADS_MAX = 2000
-/** Further behind than this, "live" would be a lie. */
-const OWED_MS_MAX = 30_000
+export const slowLimits = {
+  /** With this much unsent a further frame would only wait in memory, older by the second. */
+  congestedBytes: 256 * 1024,
+  /** Some 800 KB a client at most, and one frame when it can take it. */
+  owedLeadsMax: 2000,
+  /** Further behind than this, "live" would be a lie. */
+  owedMsMax: 30_000,
+}
 
 /** The frame about to be sent counts, too; an idle connection takes one of any size. */
 export function isCongested(subscriber: FeedSubscriber, text: string | null): boolean {
   const buffered = subscriber.bufferedBytes()
-  return buffered > 0 && buffered + (text?.length ?? 0) > CONGESTED_BYTES
+  return buffered > 0 && buffered + (text?.length ?? 0) > slowLimits.congestedBytes
 }
 
 /** False: more is owed than may be. */
@@ -28,7 +30,7 @@ export function owe(member: Member, events: EncodedEvent[], now = performance.no
     if (newest.delete(each.event.leadId)) member.owed.merged += 1
     newest.set(each.event.leadId, each)
   }
-  return newest.size <= OWED_LEADS_MAX && now - member.owed.sinceMs <= OWED_MS_MAX
+  return newest.size <= slowLimits.owedLeadsMax && now - member.owed.sinceMs <= slowLimits.owedMsMax
 }
 
 /** Sends what can be sent now. Answers the members that have waited too long. */
@@ -41,8 +43,11 @@ export function payOwed(
   for (const member of members) {
     const { owed, subscriber } = member
     if (!owed) continue
-    if (isCongested(subscriber, null) || subscriber.bufferedBytes() > CONGESTED_BYTES / 2) {
-      if (now - owed.sinceMs > OWED_MS_MAX) late.push(member)
+    if (
+      isCongested(subscriber, null) ||
+      subscriber.bufferedBytes() > slowLimits.congestedBytes / 2
+    ) {
+      if (now - owed.sinceMs > slowLimits.owedMsMax) late.push(member)
       continue
     }
     const texts = [...owed.newest.values()].map(({ json }) => json)

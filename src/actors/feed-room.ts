@@ -25,8 +25,8 @@ export interface FeedRoom {
   leaveById(id: string): void
   members(): Iterable<Member>
   tails(): ReadonlyMap<string, Tail>
-  /** `actor` null: everybody. */
-  closeWhere(actor: string | null, code: number, reason: () => string): void
+  /** `reason` is asked for each of them. */
+  closeAll(code: number, reason: () => string): void
   closeSlow(members: Member[]): void
   closeGone(tail: Tail): void
 }
@@ -77,10 +77,8 @@ export function feedRoom(meters: FeedMeters): FeedRoom {
     },
     members: () => byId.values(),
     tails: () => tails,
-    closeWhere(actor, code, reason) {
-      for (const member of [...byId.values()]) {
-        if (actor === null || member.subscriber.actor === actor) close(member, code, reason())
-      }
+    closeAll(code, reason) {
+      for (const member of [...byId.values()]) close(member, code, reason())
     },
     closeSlow(members) {
       for (const member of members) {

@@ -12,7 +12,7 @@ import { closeCodes } from '../domain/feed-protocol.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
 import { type CatchUpMessage, catchUps } from './feed-catch-up.ts'
-import { type ClockMessage, feedClock, TOKEN_REVOKED } from './feed-clock.ts'
+import { type ClockMessage, feedClock } from './feed-clock.ts'
 import type { FeedStart, FeedSubscriber } from './feed-member.ts'
 import { type FeedMeters, feedRoom } from './feed-room.ts'
 import { feedStream, type StreamMessage } from './feed-stream.ts'
@@ -29,8 +29,6 @@ export interface FeedHub {
   unsubscribe(id: string): void
   /** A score of the workspace was committed here. */
   wake(workspaceId: string): void
-  /** Ends what a revoked token opened. */
-  closeOf(actor: string): void
   /** `jitterMs`: the clients come back spread over this time. */
   closeAll(code: number, jitterMs: number): void
   meters(): FeedMeters
@@ -43,7 +41,6 @@ export interface FeedOptions {
   /** Between the commit and the frame; what is committed meanwhile goes into the same frame. */
   batchMs?: number
   pollMs?: number
-  recheckMs?: number
   random?: () => number
 }
 
@@ -54,16 +51,11 @@ type Message =
   | { type: 'subscribe'; subscriber: FeedSubscriber; start: FeedStart }
   | { type: 'unsubscribe'; id: string }
   | { type: 'wake'; workspaceId: string }
-  | { type: 'close'; actor: string | null; code: number; reason: () => string }
+  | { type: 'close'; code: number; reason: () => string }
 
 const FEED_HEARTBEAT_MS = 25_000
 const BATCH_MS = 25
 const POLL_MS = 250
-/**
- * How long the sockets of a token live that another process revoked: with the query, below a second.
- * One look by primary key per process, and only while tokens have sockets.
- */
-const RECHECK_MS = 750
 /** A crashed feed is back after a second; its clients come back spread over the next. */
 const RESTART_MS = { min: 1000, jitter: 2000 }
 
@@ -108,12 +100,8 @@ export function feedActor(system: ActorSystem, options: FeedOptions): FeedHub {
       woken.add(workspaceId)
       if (!actor.tell({ type: 'wake', workspaceId })) woken.delete(workspaceId)
     },
-    closeOf(name) {
-      const reason = () => TOKEN_REVOKED
-      actor.tell({ type: 'close', actor: name, code: closeCodes.unauthorized, reason })
-    },
     closeAll(code, jitterMs) {
-      actor.tell({ type: 'close', actor: null, code, reason: () => retryIn(jitterMs) })
+      actor.tell({ type: 'close', code, reason: () => retryIn(jitterMs) })
     },
     meters: () => ({ ...meters }),
   }
@@ -141,7 +129,6 @@ function behavior(self: Self<Message>, context: Context): Behavior<Message> {
     meters,
     heartbeatMs,
     pollMs: options.pollMs ?? POLL_MS,
-    recheckMs: options.recheckMs ?? RECHECK_MS,
     onError,
   })
 
@@ -167,7 +154,7 @@ function behavior(self: Self<Message>, context: Context): Behavior<Message> {
           stream.schedule(message.workspaceId)
           break
         case 'close':
-          room.closeWhere(message.actor, message.code, message.reason)
+          room.closeAll(message.code, message.reason)
           break
         case 'batch':
         case 'read':
@@ -178,9 +165,6 @@ function behavior(self: Self<Message>, context: Context): Behavior<Message> {
         case 'positions':
         case 'poll failed':
         case 'heartbeat':
-        case 'recheck':
-        case 'tokens':
-        case 'recheck failed':
           clock.handle(message)
           break
         default:

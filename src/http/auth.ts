@@ -98,9 +98,16 @@ export function authenticator(options: AuthenticatorOptions): Authenticator {
   }
 }
 
+const TOKEN_PREFIX = 'token:'
+
 /** The actor name of an API token, as in audit events and feed sockets. */
 export function actorOf(tokenId: string): string {
-  return `token:${tokenId}`
+  return `${TOKEN_PREFIX}${tokenId}`
+}
+
+/** Null: not an API token. */
+export function tokenIdOf(actor: string): string | null {
+  return actor.startsWith(TOKEN_PREFIX) ? actor.slice(TOKEN_PREFIX.length) : null
 }
 
 const tokenSql = `

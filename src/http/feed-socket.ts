@@ -48,7 +48,6 @@ export function openSession(
   function subscriber(filter: FeedFilter): FeedSubscriber {
     return {
       id,
-      actor: who.actor,
       workspaceId: who.workspaceId,
       filter,
       send(text) {

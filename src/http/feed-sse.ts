@@ -28,6 +28,8 @@ export interface SseDeps {
 
 /** A browser waits this long before it comes back by itself. */
 const RETRY_MS = 2000
+/** For the peer to take the last event, as long as a WebSocket has for its close. */
+const CLOSE_TIMEOUT_MS = 1000
 const EVENT_ID = /^([0-9a-f-]{36}):(\d{1,15})$/i
 const idTakes = 'takes the id of an event of this feed, <epoch>:<seq>'
 
@@ -112,6 +114,7 @@ function openStream(
   const { who, hello } = admission
   const id = uuidv7()
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>()
+  let unheard: NodeJS.Timeout | undefined
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store, no-transform',
@@ -130,9 +133,12 @@ function openStream(
   function close(code: number, reason: string): void {
     if (response.writableEnded) return
     response.end(`event: close\ndata: ${JSON.stringify({ type: 'close', code, reason })}\n\n`)
+    // A peer that takes nothing would keep what is unsent in memory for minutes.
+    unheard = setTimeout(() => response.destroy(), CLOSE_TIMEOUT_MS)
   }
 
   response.on('close', () => {
+    clearTimeout(unheard)
     hub.unsubscribe(id)
     onClosed()
   })
@@ -142,7 +148,6 @@ function openStream(
   write(frames.hello(hello, hub.heartbeatMs))
   const subscriber = {
     id,
-    actor: who.actor,
     workspaceId: who.workspaceId,
     filter,
     send(text: string, position?: FeedPosition) {

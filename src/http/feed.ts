@@ -22,12 +22,7 @@ import type { Store } from '../domain/sql.ts'
 import type { Log } from '../log.ts'
 import type { Guard } from './auth.ts'
 import { type Admission, type FeedEntrance, feedEntrance } from './feed-entrance.ts'
-import {
-  type FeedSessions,
-  feedSessions,
-  type SessionLimits,
-  sessionLimits,
-} from './feed-sessions.ts'
+import type { FeedSessions } from './feed-sessions.ts'
 import { openSession, type SocketLimits, socketLimits } from './feed-socket.ts'
 import { addSseRoute } from './feed-sse.ts'
 import { time } from './fields.ts'
@@ -38,6 +33,7 @@ import { Problem, problemResponses } from './problem.ts'
 export interface FeedDeps {
   store: Store
   hub: FeedHub
+  sessions: FeedSessions
   guard: Guard
   attempts: FailedAttempts
   /** Origins of pages, besides our own, that may open the feed. */
@@ -45,7 +41,7 @@ export interface FeedDeps {
   publicUrl(): string
   log: Log
   now(): Date
-  limits?: Partial<SocketLimits & SessionLimits>
+  limits?: Partial<SocketLimits>
 }
 
 const TICKET_PREFIX = 'ticket.'
@@ -150,10 +146,10 @@ export const feedRoutes: FastifyPluginAsyncZod<{ deps: FeedDeps }> = async (app,
       return pollAnswer(page, request.query)
     },
   })
-  const { limits: given, hub } = deps
-  const limits = { ...socketLimits, ...sessionLimits, ...given }
-  const sessions = feedSessions(app, limits, hub.heartbeatMs)
-  const entrance = feedEntrance({ ...deps, sessions })
+  const { hub, sessions } = deps
+  const limits = { ...socketLimits, ...deps.limits }
+  app.addHook('preClose', () => sessions.closeAll())
+  const entrance = feedEntrance(deps)
   addSocketRoute(app, { entrance, sessions, hub, limits })
   addSseRoute(app, { entrance, sessions, hub, bufferedBytesMax: limits.bufferedBytesMax })
 }

@@ -90,6 +90,12 @@ const websocketOptions: Omit<ServerOptions, 'path' | 'WebSocket'> & { closeTimeo
   handleProtocols: (offered) => (offered.has(FEED_PROTOCOL) ? FEED_PROTOCOL : false),
 }
 
+/** The plugin's own `preClose` would close every socket first, without the code that says "come back". */
+export const websocketPlugin = {
+  options: websocketOptions,
+  preClose: (done: () => void) => done(),
+}
+
 /** `onRoute` hears of every route, for those who check that none is forgotten. */
 export async function buildServer(
   deps: ServerDeps,
@@ -128,7 +134,7 @@ export async function buildServer(
   logRequests(app, deps.log)
   readJson(app)
   await app.register(fastifyHelmet, helmetOptions(deps.publicUrl))
-  await app.register(fastifyWebsocket, { options: websocketOptions })
+  await app.register(fastifyWebsocket, websocketPlugin)
   await registerDocs(app, deps.version)
   const attempts = await openFailedAttempts(app, deps.log, limits)
   await registerRoutes(app, deps, attempts)

@@ -11,7 +11,6 @@ function member(bufferedBytes: () => number = () => 0) {
   const sent: string[] = []
   const subscriber: FeedSubscriber = {
     id: 'one',
-    actor: 'token:1',
     workspaceId: 'w',
     filter: {},
     send(text) {

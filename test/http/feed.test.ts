@@ -4,11 +4,18 @@ import type { Database } from '../../src/database.ts'
 import { feedPosition } from '../../src/domain/feed-log.ts'
 import { actorOf } from '../../src/http/auth.ts'
 import { testDatabase } from '../support/database.ts'
-import { connect, range, type ScoredWorkspace, scoredWorkspace, seqsOf } from '../support/feed.ts'
+import {
+  addEvents,
+  connect,
+  range,
+  type ScoredWorkspace,
+  scoredWorkspace,
+  seqsOf,
+} from '../support/feed.ts'
 import { type FeedServer, feedServer } from '../support/feed-server.ts'
 import { suite } from '../support/suite.ts'
 
-const test = suite('feed http')
+const test = suite('feed http', 120_000)
 let database: Database
 let server: FeedServer
 let workspace: ScoredWorkspace
@@ -144,6 +151,14 @@ test('a ticket opens one socket, once, and is never echoed', async () => {
   await refused(connect(server.wsUrl, { protocols: ['leadpulse.feed.v1', 'ticket.x'] }), 401)
 })
 
+test('of many who use one ticket at once, one is let in', async () => {
+  const protocols = ['leadpulse.feed.v1', `ticket.${await makeTicket()}`]
+  const tries = await Promise.allSettled(
+    range(1, 8).map(() => connect(server.wsUrl, { protocols })),
+  )
+  assert.is(tries.filter(({ status }) => status === 'fulfilled').length, 1)
+})
+
 test('a ticket is good for 30 seconds', async () => {
   const ticket = await makeTicket()
   server.clock.add(30_000)
@@ -241,6 +256,23 @@ test('a socket too many is told to come later', async () => {
   await first.closed
 })
 
+test('however many come at once, one token has no more sockets than it may', async () => {
+  await server.close()
+  server = await feedServer(database, { limits: { socketsPerTokenMax: 2 } })
+  const tries = await Promise.allSettled(range(1, 12).map(() => open()))
+  const opened = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  for (const client of opened) client.send({ type: 'subscribe', snapshot: true })
+  const ends = await Promise.all(
+    opened.map(async (client) => {
+      const told = client.frames.until(({ type }) => type === 'snapshot').then(() => null)
+      return Promise.race([told, client.closed.then(({ code }) => code)])
+    }),
+  )
+  assert.is(ends.filter((code) => code === null).length, 2)
+  assert.equal(new Set(ends.filter((code) => code !== null)).size <= 1, true)
+  for (const code of ends) assert.ok(code === null || code === 4100, String(code))
+})
+
 test('heartbeats tell the watermark, filtered events included', async () => {
   await server.close()
   server = await feedServer(database, { hub: { heartbeatMs: 30 } })
@@ -258,7 +290,7 @@ test('heartbeats tell the watermark, filtered events included', async () => {
 
 test('a peer that answers no ping is cut', async () => {
   await server.close()
-  server = await feedServer(database, { hub: { heartbeatMs: 30 } })
+  server = await feedServer(database, { pingMs: 30 })
   const client = await connect(server.wsUrl, { headers: bearer(), autoPong: false })
   client.send({ type: 'subscribe' })
   assert.is((await client.closed).code, 1006)
@@ -295,9 +327,114 @@ test('revoking the token closes its sockets', async () => {
   const client = await open()
   client.send({ type: 'subscribe', snapshot: true })
   await client.frames.until(({ type }) => type === 'snapshot')
-  server.hub.closeOf(actorOf(tokenId))
+  server.sessions.closeOf(actorOf(tokenId))
   const { code, reason } = await client.closed
   assert.equal([code, reason], [4001, 'the token was revoked'])
+})
+
+test('a revoked token closes sockets that have not subscribed, too', async () => {
+  const client = await open()
+  await client.frames.until(({ type }) => type === 'hello')
+  server.sessions.closeOf(actorOf(tokenId))
+  assert.is((await client.closed).code, 4001)
+})
+
+test('a token that another process revoked loses its sockets, and only it', async () => {
+  await server.close()
+  server = await feedServer(database, { recheckMs: 10 })
+  const other = await server.tokenOf(workspace.id)
+  const [silent, subscribed, stays] = [
+    await open(),
+    await open(),
+    await connect(server.wsUrl, { headers: { authorization: `Bearer ${other.token}` } }),
+  ]
+  subscribed.send({ type: 'subscribe' })
+  stays.send({ type: 'subscribe' })
+  const leadId = await workspace.addLead()
+  // As another process does it: this one is not told.
+  await database.query('delete from api_token where id = $1::uuid', [tokenId])
+  for (const { closed } of [silent, subscribed]) {
+    const { code, reason } = await closed
+    assert.equal([code, reason], [4001, 'the token was revoked'])
+  }
+  await workspace.score(leadId, 4)
+  await stays.frames.until(({ type }) => type === 'scores')
+})
+
+test('one cursor: where one transport stopped, another goes on', async () => {
+  const leadId = await workspace.addLead()
+  for (const overall of [1, 2, 3]) await workspace.score(leadId, overall)
+  const polled = await poll('?sinceSeq=0&limit=1')
+  assert.equal([polled.from, polled.to], [1, 1])
+  const stream = await fetch(`${server.url}/api/v1/feed/sse`, {
+    headers: { ...bearer(), 'last-event-id': `${polled.epoch}:${polled.to}` },
+  })
+  let text = ''
+  for await (const chunk of stream.body ?? []) {
+    text += Buffer.from(chunk).toString()
+    if (/^id: .*\nevent: scores\n.*\n\n/m.test(text)) break
+  }
+  const [, id, seq, data] = /^id: (\S+):(\d+)\nevent: scores\ndata: (.*)\n/m.exec(text) ?? []
+  assert.equal(seqsOf([JSON.parse(data ?? '')]), [2, 3])
+  await workspace.score(leadId, 4)
+  const client = await open()
+  client.send({ type: 'subscribe', since: { epoch: id, seq: Number(seq) } })
+  await client.frames.until(({ type }) => type === 'scores')
+  assert.equal(client.seqs(), [4])
+})
+
+test('a client that takes nothing costs the others nothing and the server no more than its bound', async () => {
+  const ballast = { workspaceId: workspace.id, count: 10, reasoning: 'x'.repeat(20_000) }
+  const first = await workspace.addLead()
+  const healthy = await Promise.all(range(1, 3).map(() => open()))
+  const stalled = await open()
+  for (const client of [...healthy, stalled]) client.send({ type: 'subscribe' })
+  await stalled.frames.until(({ type }) => type === 'heartbeat')
+  stalled.socket.pause()
+  const all = (seq: number) =>
+    Promise.all(
+      healthy.map((client) =>
+        client.frames.until(({ type, to }) => type === 'scores' && to >= seq),
+      ),
+    )
+  // Fills what the network between the two holds, then what the server holds.
+  let last = 0
+  let unsent = 0
+  while (unsent < 128 * 1024) {
+    last = await addEvents(database, { ...ballast, leadIds: [first] })
+    server.hub.wake(workspace.id)
+    await all(last)
+    unsent = server.unsentMax()
+  }
+  for (const _ of range(1, 4)) {
+    last = await addEvents(database, { ...ballast, leadIds: [first] })
+    server.hub.wake(workspace.id)
+    await all(last)
+    assert.ok(server.unsentMax() <= 512 * 1024, `${server.unsentMax()} bytes`)
+  }
+  // More leads than may be owed to it.
+  const leadIds = range(1, 2100).map(() => uuidv7())
+  await database.query(
+    'insert into lead (id, workspace_id) select id, $2::uuid from unnest($1::uuid[]) as id',
+    [leadIds, workspace.id],
+  )
+  const many = { workspaceId: workspace.id, leadIds, count: leadIds.length, reasoning: 'short' }
+  last = await addEvents(database, many)
+  server.hub.wake(workspace.id)
+  await all(last)
+  for (const client of healthy) {
+    assert.equal(client.seqs(), range(1, last))
+    assert.not.ok(client.frames.items.some(({ merged }) => merged))
+  }
+  stalled.socket.resume()
+  assert.is((await stalled.closed).code, 4108)
+  const to = stalled.frames.items.findLast(({ type }) => type === 'scores')?.to as number
+  assert.ok(to < last)
+  assert.equal(stalled.seqs(), range(1, to))
+  const resumed = await open()
+  resumed.send({ type: 'subscribe', since: { epoch, seq: to } })
+  await resumed.frames.until(({ type, to: reached }) => type === 'scores' && reached >= last)
+  assert.equal(resumed.seqs(), range(to + 1, last))
 })
 
 test('a client that never reads is closed and resumes', async () => {

@@ -8,6 +8,7 @@ import { rulesScorer } from '../../src/domain/scoring/rules-scorer.ts'
 import { hashToken } from '../../src/domain/tokens.ts'
 import { createWorkspace, type MadeWorkspace } from '../../src/domain/workspaces.ts'
 import { authenticator } from '../../src/http/auth.ts'
+import { feedSessions } from '../../src/http/feed-sessions.ts'
 import type { HealthReport } from '../../src/http/health.ts'
 import type { ReplayResult } from '../../src/http/rejected.ts'
 import { buildServer, type ServerDeps } from '../../src/http/server.ts'
@@ -161,7 +162,6 @@ const quietHub: ServerDeps['feed']['hub'] = {
   subscribe() {},
   unsubscribe() {},
   wake() {},
-  closeOf() {},
   closeAll() {},
   meters: () => {
     throw new Error('not part of these tests')
@@ -188,6 +188,7 @@ function outsidePorts(database: Database): Pick<ServerDeps, 'webhooks' | 'feed'>
       log: silentLog,
       now: () => new Date(),
       hub: quietHub,
+      sessions: feedSessions({ store: database, onError: unused, pingMs: 60_000 }),
     },
   }
 }

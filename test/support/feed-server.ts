@@ -10,13 +10,22 @@ import type { Store } from '../../src/domain/sql.ts'
 import { authenticator, openGuard } from '../../src/http/auth.ts'
 import { errorHandler } from '../../src/http/error-handler.ts'
 import { type FeedDeps, feedRoutes } from '../../src/http/feed.ts'
+import {
+  type FeedSessions,
+  feedSessions,
+  type SessionOptions,
+} from '../../src/http/feed-sessions.ts'
 import { openFailedAttempts } from '../../src/http/limits.ts'
+import { websocketPlugin } from '../../src/http/server.ts'
 import { silentLog } from './database.ts'
 
 export interface FeedServer {
   url: string
   wsUrl: string
   hub: FeedHub
+  sessions: FeedSessions
+  /** Bytes that wait in the server for its sockets, the fullest one. */
+  unsentMax(): number
   clock: { add(ms: number): void }
   tokenOf(workspaceId: string): Promise<{ id: string; token: string }>
   /** May be called twice. */
@@ -25,7 +34,14 @@ export interface FeedServer {
 
 export async function feedServer(
   store: Store,
-  options: { hub?: Partial<FeedOptions>; limits?: FeedDeps['limits']; port?: number } = {},
+  options: {
+    hub?: Partial<FeedOptions>
+    limits?: FeedDeps['limits'] & SessionOptions['limits']
+    recheckMs?: number
+    /** Short ones cut off clients that a busy machine keeps from answering. */
+    pingMs?: number
+    port?: number
+  } = {},
 ): Promise<FeedServer> {
   const system = actorSystem({ onCrash: () => {} })
   const hub = feedActor(system, {
@@ -39,14 +55,13 @@ export async function feedServer(
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler(errorHandler(silentLog))
-  await app.register(fastifyWebsocket, {
-    options: {
-      maxPayload: 8 * 1024,
-      handleProtocols: (offered: Set<string>) =>
-        offered.has('leadpulse.feed.v1') ? 'leadpulse.feed.v1' : false,
-    },
-    // Close codes are the feed's business.
-    preClose: (done) => done(),
+  await app.register(fastifyWebsocket, websocketPlugin)
+  const sessions = feedSessions({
+    store,
+    onError: () => {},
+    pingMs: options.pingMs ?? 25_000,
+    ...(options.limits && { limits: options.limits }),
+    ...(options.recheckMs && { recheckMs: options.recheckMs }),
   })
   let aheadMs = 0
   const attempts = await openFailedAttempts(app, silentLog)
@@ -55,6 +70,7 @@ export async function feedServer(
     deps: {
       store,
       hub,
+      sessions,
       guard,
       attempts,
       allowedOrigins: ['https://crm.example'],
@@ -75,6 +91,9 @@ export async function feedServer(
     url: `http://127.0.0.1:${port}`,
     wsUrl: `ws://127.0.0.1:${port}/api/v1/feed/ws`,
     hub,
+    sessions,
+    unsentMax: () =>
+      Math.max(0, ...[...app.websocketServer.clients].map((socket) => socket.bufferedAmount)),
     clock: {
       add(ms) {
         aheadMs += ms

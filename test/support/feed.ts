@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { WebSocket } from 'ws'
 import type { Channel } from '../../src/domain/channels/inbound-event.ts'
 import { recordScore } from '../../src/domain/scoring/record-score.ts'
-import type { Store } from '../../src/domain/sql.ts'
+import type { Sql, Store } from '../../src/domain/sql.ts'
 
 export interface ScoredWorkspace {
   id: string
@@ -65,6 +65,33 @@ export async function scoredWorkspace(store: Store, name = 'Acme'): Promise<Scor
       )
     },
   }
+}
+
+/**
+ * So many events of these leads in turn, written in one transaction without scoring anything: for
+ * loads that the scoring itself would hold up. Answers the number of the last.
+ */
+export async function addEvents(
+  sql: Sql,
+  of: { workspaceId: string; leadIds: string[]; count: number; reasoning: string },
+): Promise<number> {
+  const [row] = await sql.query<{ last: number | string }>(
+    `with counter as (
+       update workspace set feed_seq = feed_seq + $2::int where id = $1::uuid returning feed_seq
+     ), events as (
+       insert into score_event (workspace_id, seq, lead_id, fit_score, intent_score, overall_score,
+         previous_overall_score, reasoning, model, prompt_version, message_seq, channel,
+         sentiment_tag)
+       select $1::uuid, counter.feed_seq - $2::int + one,
+         ($3::uuid[])[1 + one % cardinality($3::uuid[])], 3, 4, 4, 2, $4, 'rules-v1', 'test',
+         counter.feed_seq - $2::int + one, 'email', 'Interested'
+       from counter, generate_series(1, $2::int) as one
+       returning seq
+     )
+     select max(seq) as last from events`,
+    [of.workspaceId, of.count, of.leadIds, of.reasoning],
+  )
+  return Number(row?.last)
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: frames of any type, as JSON gave them
