@@ -116,7 +116,7 @@ const grave = (output: string) =>
     .join('\n')
 
 /** Resolves with true when every lead is scored or parked, false after the limit. */
-export async function drained(at: Post, limitMs: number): Promise<boolean> {
+export async function drained(at: Pick<Post, 'url'>, limitMs: number): Promise<boolean> {
   const deadline = Date.now() + limitMs
   let settledLooks = 0
   while (Date.now() < deadline) {
@@ -127,7 +127,7 @@ export async function drained(at: Post, limitMs: number): Promise<boolean> {
   return false
 }
 
-async function nothingUnscored(at: Post): Promise<boolean> {
+async function nothingUnscored(at: Pick<Post, 'url'>): Promise<boolean> {
   try {
     const response = await fetch(`${at.url()}/health/ready`, { signal: AbortSignal.timeout(5000) })
     const { checks } = (await response.json()) as {

@@ -15,6 +15,8 @@ export interface Reader {
 
 export interface Place {
   storage: 'postgres' | 'pglite'
+  /** Null: embedded, one process at a time. */
+  databaseUrl: string | null
   env: NodeJS.ProcessEnv
   /** A data directory for one more process. */
   dataDir(): string
@@ -36,6 +38,7 @@ export async function postgresPlace(url: string, belongings: Belongings): Promis
   })
   return {
     storage: 'postgres',
+    databaseUrl: own.href,
     env: { DATABASE_URL: own.href },
     dataDir: () => newDirectory(directories),
     open: async () => poolReader(own.href),
@@ -51,6 +54,7 @@ export async function pglitePlace(belongings: Belongings): Promise<Place> {
   })
   return {
     storage: 'pglite',
+    databaseUrl: null,
     env: {},
     dataDir: () => dataDir,
     async open() {
