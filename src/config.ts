@@ -83,6 +83,9 @@ const takes: Record<string, string> = {
   RETENTION_SCORE_EVENTS_DAYS: 'a whole number of days from 1 to 3650',
   RETENTION_REJECTED_DAYS: 'a whole number of days from 1 to 3650',
   RETENTION_PAYLOADS_DAYS: 'a whole number of days from 1 to 3650',
+  RETENTION_AUDIT_DAYS: 'a whole number of days from 1 to 3650',
+  RETENTION_AI_CALLS_DAYS: 'a whole number of days from 31 to 3650',
+  RETENTION_LEADS_DAYS: 'a whole number of days from 0 to 3650, 0: leads are kept',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
 }
 
@@ -129,6 +132,10 @@ const schema = z.object({
   RETENTION_SCORE_EVENTS_DAYS: integer(1, 3650, 30),
   RETENTION_REJECTED_DAYS: integer(1, 3650, 30),
   RETENTION_PAYLOADS_DAYS: integer(1, 3650, 30),
+  RETENTION_AUDIT_DAYS: integer(1, 3650, 365),
+  // The monthly AI budget is counted from them.
+  RETENTION_AI_CALLS_DAYS: integer(31, 3650, 400),
+  RETENTION_LEADS_DAYS: integer(0, 3650, 0),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 
@@ -170,6 +177,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       scoreEvents: values.RETENTION_SCORE_EVENTS_DAYS,
       rejected: values.RETENTION_REJECTED_DAYS,
       payloads: values.RETENTION_PAYLOADS_DAYS,
+      audit: values.RETENTION_AUDIT_DAYS,
+      aiCalls: values.RETENTION_AI_CALLS_DAYS,
+      leads: values.RETENTION_LEADS_DAYS || null,
     },
     logLevel: values.LOG_LEVEL,
   }

@@ -72,7 +72,7 @@ async function main(): Promise<void> {
     modelWatch,
     log,
     llmConcurrency: config.llmConcurrency,
-    pruner: pruner(database, config.retention),
+    pruner: pruner(database, config.retention, jobs.forgetLead),
     scoringHeldMax: config.scoringHeldMax,
     window,
     runsJobs: config.role !== 'web',

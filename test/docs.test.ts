@@ -70,6 +70,7 @@ test.before(async () => {
   })
   env = {
     ...settings,
+    LEAD_ID: await newLead(),
     PORT: new URL(service.url).port,
     ADMIN_TOKEN: service.adminToken,
     WEBHOOK_URL: service.webhooks.email,
@@ -77,6 +78,17 @@ test.before(async () => {
     SIGNING_SECRET: secret,
   }
 })
+/** Somebody to be copied and erased. */
+async function newLead(): Promise<string> {
+  const body = { externalId: 'm-1', body: 'Hello', lead: { email: 'erin@meadow.example' } }
+  const sent = await fetch(String(service.webhooks.sms), {
+    method: 'POST',
+    body: JSON.stringify(body),
+  })
+  assert.is(sent.status, 200)
+  const { items } = await service.api<{ items: { id: string }[] }>('GET', '/api/v1/leads?q=erin')
+  return String(items[0]?.id)
+}
 test.after(async () => {
   await service.end('SIGTERM')
   await place.remove()

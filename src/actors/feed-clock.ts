@@ -1,6 +1,5 @@
 /** What the feed does by the clock while it has members: poll and heartbeat. */
-import { feedPositions } from '../domain/feed-log.ts'
-import type { FeedPosition } from '../domain/feed-protocol.ts'
+import { type FeedState, feedStates } from '../domain/feed-log.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Self } from './actor.ts'
 import { payOwed } from './feed-owed.ts'
@@ -10,7 +9,7 @@ import { sendHeartbeats, type Tail } from './feed-tail.ts'
 
 export type ClockMessage =
   | { type: 'poll' }
-  | { type: 'positions'; asked: Tail[]; positions: Map<string, FeedPosition> }
+  | { type: 'positions'; asked: Tail[]; states: Map<string, FeedState> }
   | { type: 'poll failed'; error: unknown }
   | { type: 'heartbeat' }
 
@@ -45,8 +44,8 @@ export function feedClock(self: Self<ClockMessage>, options: ClockOptions): Feed
     const asked = [...room.tails().values()]
     const ids = asked.map(({ workspaceId }) => workspaceId)
     self.run(
-      () => feedPositions(store, ids),
-      (positions): ClockMessage => ({ type: 'positions', asked, positions }),
+      () => feedStates(store, ids),
+      (states): ClockMessage => ({ type: 'positions', asked, states }),
       (error): ClockMessage => ({ type: 'poll failed', error }),
     )
   }
@@ -68,7 +67,7 @@ export function feedClock(self: Self<ClockMessage>, options: ClockOptions): Feed
           poll()
           break
         case 'positions':
-          stream.compare(message.positions, message.asked)
+          stream.compare(message.states, message.asked)
           again('poll')
           break
         case 'poll failed':

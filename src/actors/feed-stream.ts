@@ -2,14 +2,14 @@
  * The live stream: reads each workspace's new events by number and hands them to its live members.
  * One read per workspace at a time, a few at once; a failed one leaves the position where it was.
  */
-import { type FeedPage, readFeed } from '../domain/feed-log.ts'
-import { type FeedPosition, frames } from '../domain/feed-protocol.ts'
+import { type FeedPage, type FeedState, readFeed } from '../domain/feed-log.ts'
+import { frames } from '../domain/feed-protocol.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Self } from './actor.ts'
 import type { CatchUps } from './feed-catch-up.ts'
 import { readLane } from './feed-lane.ts'
 import type { FeedMeters, FeedRoom } from './feed-room.ts'
-import { deliver, extend, restartTail, type Tail } from './feed-tail.ts'
+import { deliver, extend, forgetErased, restartTail, type Tail } from './feed-tail.ts'
 
 export type StreamMessage =
   | { type: 'batch'; tail: Tail }
@@ -29,7 +29,7 @@ export interface FeedStream {
   /** Something was committed: read when the batch's time is over. */
   schedule(workspaceId: string): void
   /** This is where the workspaces are in truth; reads those whose tail is elsewhere. */
-  compare(positions: Map<string, FeedPosition>, asked: Tail[]): void
+  compare(states: Map<string, FeedState>, asked: Tail[]): void
   handle(message: StreamMessage): void
 }
 
@@ -104,12 +104,16 @@ export function feedStream(self: Self<StreamMessage>, options: StreamOptions): F
       tail.scheduled = true
       self.after(options.batchMs, { type: 'batch', tail })
     },
-    compare(positions, asked) {
+    compare(states, asked) {
       for (const tail of asked) {
-        const position = positions.get(tail.workspaceId)
+        const state = states.get(tail.workspaceId)
         if (isGone(tail)) continue
-        if (!position) room.closeGone(tail)
-        else if (position.epoch !== tail.epoch || position.seq !== tail.seq) readSoon(tail)
+        if (!state) {
+          room.closeGone(tail)
+          continue
+        }
+        forgetErased(tail, state.erasures)
+        if (state.epoch !== tail.epoch || state.seq !== tail.seq) readSoon(tail)
       }
     },
     handle(message) {

@@ -22,6 +22,8 @@ export interface Tail {
   /** The last events up to `seq`, oldest first; all of them after `floor`. */
   recent: EncodedEvent[]
   floor: number
+  /** As of what is remembered; null: not known yet. */
+  erasures: number | null
   members: Set<Member>
   /** A batch waits for its window to end, or for a free read. */
   scheduled: boolean
@@ -40,6 +42,7 @@ export function newTail(workspaceId: string, { epoch, seq }: FeedPosition): Tail
     seq,
     recent: [],
     floor: seq,
+    erasures: null,
     members: new Set(),
     scheduled: false,
     reading: false,
@@ -50,6 +53,14 @@ export function newTail(workspaceId: string, { epoch, seq }: FeedPosition): Tail
 /** Takes what was read into the memory of recent events. */
 export function extend(tail: Tail, page: FeedPage): EncodedEvent[] {
   const events = encodeEvents(page.events)
+  if (page.erasures < (tail.erasures ?? 0)) {
+    // Read before somebody was erased: it may hold what is to be forgotten.
+    tail.recent = []
+    tail.seq = page.to
+    tail.floor = page.to
+    return events
+  }
+  forgetErased(tail, page.erasures)
   tail.recent.push(...events)
   tail.seq = page.to
   const surplus = tail.recent.length - RECENT_MAX
@@ -59,6 +70,17 @@ export function extend(tail: Tail, page: FeedPage): EncodedEvent[] {
     tail.recent.splice(0, surplus)
   }
   return events
+}
+
+/**
+ * Somebody was erased, here or by another process: whose events they are is not known any more, so
+ * none is remembered, and those who return read what is left from the database.
+ */
+export function forgetErased(tail: Tail, erasures: number): void {
+  if (tail.erasures === erasures) return
+  tail.erasures = erasures
+  tail.recent = []
+  tail.floor = tail.seq
 }
 
 /** The numbers began anew (restored database): nothing remembered holds. */

@@ -16,6 +16,7 @@ export type AuditAction =
   | 'lead.disqualify'
   | 'lead.requalify'
   | 'lead.erase'
+  | 'lead.export'
   | 'token.create'
   | 'token.revoke'
   | 'rejected.replay'

@@ -16,6 +16,13 @@ export interface FeedPage {
   from: number
   to: number
   events: ScoreEvent[]
+  /** How many people had been erased when this was read. */
+  erasures: number
+}
+
+/** Where a workspace's feed stands, and how many people have been erased from it. */
+export interface FeedState extends FeedPosition {
+  erasures: number
 }
 
 export interface Snapshot {
@@ -46,25 +53,32 @@ export async function readFeed(
     from: afterSeq + 1,
     to: Math.max(to, afterSeq),
     events,
+    erasures: Number(first.erasures),
   }
 }
 
 /** Null: no such workspace. */
 export async function feedPosition(sql: Sql, workspaceId: string): Promise<FeedPosition | null> {
-  const positions = await feedPositions(sql, [workspaceId])
-  return positions.get(workspaceId) ?? null
+  const state = (await feedStates(sql, [workspaceId])).get(workspaceId)
+  return state ? { epoch: state.epoch, seq: state.seq } : null
 }
 
 /** Workspaces that do not exist (any more) are left out. */
-export async function feedPositions(
+export async function feedStates(
   sql: Sql,
   workspaceIds: string[],
-): Promise<Map<string, FeedPosition>> {
+): Promise<Map<string, FeedState>> {
   const rows = await sql.query<PositionRow & { id: string }>(
-    `select id, feed_epoch as epoch, feed_seq as head from workspace where id = any($1::uuid[])`,
+    `select id, feed_epoch as epoch, feed_seq as head, erasures from workspace
+     where id = any($1::uuid[])`,
     [workspaceIds],
   )
-  return new Map(rows.map(({ id, epoch, head }) => [id, { epoch, seq: Number(head) }]))
+  return new Map(
+    rows.map(({ id, epoch, head, erasures }) => [
+      id,
+      { epoch, seq: Number(head), erasures: Number(erasures) },
+    ]),
+  )
 }
 
 /**
@@ -101,6 +115,7 @@ export async function livingTokens(sql: Sql, tokenIds: string[]): Promise<Set<st
 interface PositionRow {
   epoch: string
   head: number | string
+  erasures: number | string
 }
 
 type EventRow = Omit<ScoreEvent, 'seq' | 'scoredAt' | 'messageSeq'> & {
@@ -127,6 +142,7 @@ const leadNameSql = `coalesce(
 /** One statement, hence one snapshot: a head of another moment could hide or promise events. */
 const readFeedSql = `
   select workspace.feed_epoch as epoch, workspace.feed_seq as head,
+    workspace.erasures,
     (select min(kept.seq) from score_event as kept where kept.workspace_id = workspace.id) as oldest,
     event.seq, event.lead_id as "leadId", event."leadName", event.channel,
     event.fit_score as "fitScore", event.intent_score as "intentScore",

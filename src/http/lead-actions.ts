@@ -1,4 +1,5 @@
-/** What people do to a lead: ask for a new score, disqualify, take that back, erase the person. */
+/** What people do to a lead: ask for a new score, disqualify, take that back, take a copy, erase. */
+import { Readable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -6,10 +7,13 @@ import type { Principal } from '../domain/access.ts'
 import { type AuditAction, audit } from '../domain/audit.ts'
 import { askForRescore, disqualify, requalify } from '../domain/disqualification.ts'
 import { eraseLead, type ForgetJobs } from '../domain/leads/erase-lead.ts'
+import { exportLead } from '../domain/leads/export-lead.ts'
 import { type LeadDetail, type LeadRef, readLead } from '../domain/leads/read-lead.ts'
+import type { Page, TimeKey } from '../domain/page.ts'
 import type { Store, Tx } from '../domain/sql.ts'
+import type { JobBoard, JobRow } from '../job-board.ts'
 import type { Guard } from './auth.ts'
-import { idParams, text } from './fields.ts'
+import { idParams, text, time } from './fields.ts'
 import { leadDetailSchema, leadLinks } from './lead-schemas.ts'
 import { Problem, problemResponses } from './problem.ts'
 
@@ -20,6 +24,7 @@ export interface LeadActionsDeps {
   /** Sends scoring jobs, after the change that made them due has committed. */
   scoreSoon(leads: LeadRef[]): Promise<void>
   forgetJobs: ForgetJobs
+  jobBoard: Pick<JobBoard, 'list'>
 }
 
 const disqualifySchema = z.strictObject({ reason: text(200) }).meta({ id: 'DisqualifyLead' })
@@ -94,6 +99,7 @@ export const leadActionsRoutes: FastifyPluginAsyncZod<{ deps: LeadActionsDeps }>
     },
   })
   addErase(app, deps)
+  addExport(app, deps)
 }
 
 /** Runs the change, then sends the scoring job that it made due. Changing nothing is no error. */
@@ -130,7 +136,7 @@ function addErase(
     onRequest: guard.requireRole('member'),
     schema: {
       tags,
-      summary: 'Erase the person: lead, identities, messages, scores, drafts and jobs',
+      summary: 'Erase the person: lead, messages, scores, drafts, jobs and rejected deliveries',
       params: idParams,
       response: { 204: z.undefined().describe('Erased'), ...problems },
     },
@@ -146,4 +152,62 @@ function addErase(
       return reply.code(204).send()
     },
   })
+}
+
+const exportSchema = z
+  .looseObject({
+    exportedAt: time,
+    lead: z.looseObject({}).meta({ description: 'As `GET /api/v1/leads/:id`' }),
+    messages: z.array(z.looseObject({})).meta({ description: 'With what the provider sent' }),
+    scores: z.array(z.looseObject({})),
+    drafts: z.array(z.looseObject({})),
+    aiCalls: z.array(z.looseObject({})),
+    jobs: z.array(z.looseObject({})),
+    auditEvents: z.array(z.looseObject({})),
+    rejectedDeliveries: z.array(z.looseObject({})).meta({
+      description: 'Deliveries that were not understood and name the person, as text',
+    }),
+  })
+  .meta({ id: 'LeadExport' })
+
+function addExport(
+  app: Parameters<typeof leadActionsRoutes>[0],
+  { store, guard, jobBoard }: LeadActionsDeps,
+): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/leads/:id/export',
+    onRequest: guard.requireRole('member'),
+    schema: {
+      tags,
+      summary: 'Everything that is stored about the person, as one JSON document',
+      params: idParams,
+      response: { 200: exportSchema, ...problems },
+    },
+    handler: async (request, reply) => {
+      const who = guard.principalOf(request)
+      const lead = { workspaceId: who.workspaceId, leadId: request.params.id }
+      const pieces = await exportLead(store, lead, {
+        now: new Date(),
+        jobs: jobsOf(jobBoard, lead),
+      })
+      if (!pieces) throw new Problem('not-found')
+      if (request.method === 'GET') {
+        await audit(store, who, { action: 'lead.export', targetId: lead.leadId })
+      }
+      const name = `lead-${lead.leadId}.json`
+      reply.header('content-disposition', `attachment; filename="${name}"`)
+      return reply.type('application/json').send(Readable.from(pieces) as never)
+    },
+  })
+}
+
+async function* jobsOf(jobBoard: Pick<JobBoard, 'list'>, lead: LeadRef): AsyncGenerator<object> {
+  const query = { ...lead, type: null, state: null, error: null }
+  let after: TimeKey | null = null
+  do {
+    const page: Page<JobRow, TimeKey> = await jobBoard.list(query, { limit: 100, after })
+    yield* page.rows
+    after = page.next
+  } while (after)
 }

@@ -10,10 +10,12 @@ import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
 import type { Database } from '../../src/database.ts'
 import { feedPosition } from '../../src/domain/feed-log.ts'
 import type { FeedFilter, FeedPosition } from '../../src/domain/feed-protocol.ts'
+import { eraseLead } from '../../src/domain/leads/erase-lead.ts'
 import type { Store } from '../../src/domain/sql.ts'
 import { testDatabase } from '../support/database.ts'
 import { type Frame, type Inbox, inbox, range, scoredWorkspace, seqsOf } from '../support/feed.ts'
 import { suite } from '../support/suite.ts'
+import { until } from '../support/until.ts'
 
 const test = suite('feed actor')
 let database: Database
@@ -408,6 +410,32 @@ test('a subscription of the same id replaces the one before', async () => {
   assert.equal(seqsOf(after.frames.items), [2])
   assert.equal(before.frames.items, [{ type: 'heartbeat', seq: 0 }])
   assert.is(hub.meters().subscribers, 1)
+})
+
+test('what is remembered of an erased person is forgotten, whichever process erased it', async () => {
+  const workspace = await scoredWorkspace(database)
+  const { hub } = openHub({ pollMs: 10 })
+  const hello = await here(workspace.id)
+  const [one, other] = [await workspace.addLead(), await workspace.addLead()]
+  const first = client(workspace.id)
+  hub.subscribe(first.subscriber, { hello })
+  for (const lead of [other, one, other]) await workspace.score(lead, 3)
+  hub.wake(workspace.id)
+  await first.frames.until(({ to }) => to === 3)
+  // As another process does: nobody tells this one.
+  await database.transaction((tx) =>
+    eraseLead(tx, { workspaceId: workspace.id, leadId: one }, async () => {}),
+  )
+  const seen = await until(
+    async () => {
+      const late = client(workspace.id)
+      hub.subscribe(late.subscriber, { hello, since: hello })
+      await late.frames.until(({ to }) => to === 3)
+      return seqsOf(late.frames.items)
+    },
+    (seqs) => seqs.length === 2,
+  )
+  assert.equal(seen, [1, 3])
 })
 
 test('a workspace that is deleted takes its subscriptions along', async () => {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import type { Database } from '../../src/database.ts'
 import {
   feedPosition,
-  feedPositions,
+  feedStates,
   livingTokens,
   readFeed,
   readSnapshot,
@@ -140,7 +140,7 @@ test('positions are answered for the workspaces that exist', async () => {
   const one = await scoredWorkspace(database)
   const two = await scoredWorkspace(database)
   await two.score(await two.addLead(), 3)
-  const positions = await feedPositions(database, [one.id, two.id, nobody])
+  const positions = await feedStates(database, [one.id, two.id, nobody])
   assert.is(positions.size, 2)
   assert.is(positions.get(one.id)?.seq, 0)
   assert.is(positions.get(two.id)?.seq, 1)

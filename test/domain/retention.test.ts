@@ -1,16 +1,18 @@
 import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../src/database.ts'
+import { audit } from '../../src/domain/audit.ts'
 import { storeGroup } from '../../src/domain/ingest/store-group.ts'
 import { keepRejected } from '../../src/domain/keep-rejected.ts'
 import { PRUNE_BATCH, pruner } from '../../src/domain/retention.ts'
 import { testDatabase } from '../support/database.ts'
 import { makeWorkspace, offeredEvent } from '../support/events.ts'
+import { insertLead } from '../support/lead-rows.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('retention')
 const DAY_MS = 86_400_000
-const days = { scoreEvents: 30, rejected: 20, payloads: 10 }
+const days = { scoreEvents: 30, rejected: 20, payloads: 10, audit: 365, aiCalls: 400, leads: null }
 let database: Database
 let workspace: string
 
@@ -31,9 +33,9 @@ test('payloads go with age, in batches, and their messages stay', async () => {
     offeredEvent(workspace, { payload: { kept: true } }),
   )
   await storeGroup(database, offered, nobody)
-  const early = await pruner(database, days).prune(now() + 9 * DAY_MS)
+  const early = await pruner(database, days, nobody).prune(now() + 9 * DAY_MS)
   assert.is(early.pruned.payloads, 0)
-  const prune = pruner(database, days)
+  const prune = pruner(database, days, nobody)
   const later = now() + 11 * DAY_MS
   const first = await prune.prune(later)
   assert.equal([first.pruned.payloads, first.more], [PRUNE_BATCH, true])
@@ -57,8 +59,11 @@ test('score events go oldest first, and the newest stays for those who resume', 
   }
   await database.query('update workspace set feed_seq = 3 where id = $1::uuid', [workspace])
   const before = Date.parse('2026-01-01T12:00:00Z') + 30 * DAY_MS
-  assert.is((await pruner(database, days).prune(before)).pruned.scoreEvents, 1)
-  assert.is((await pruner(database, days).prune(before + 90 * DAY_MS)).pruned.scoreEvents, 1)
+  assert.is((await pruner(database, days, nobody).prune(before)).pruned.scoreEvents, 1)
+  assert.is(
+    (await pruner(database, days, nobody).prune(before + 90 * DAY_MS)).pruned.scoreEvents,
+    1,
+  )
   assert.is(await count('score_event where seq = 3'), 1)
 })
 
@@ -73,9 +78,45 @@ test('rejected deliveries go with age', async () => {
     contentType: null,
     rawBody: Buffer.from('{}'),
   })
-  assert.is((await pruner(database, days).prune(now() + 19 * DAY_MS)).pruned.rejected, 0)
-  assert.is((await pruner(database, days).prune(now() + 21 * DAY_MS)).pruned.rejected, 1)
+  assert.is((await pruner(database, days, nobody).prune(now() + 19 * DAY_MS)).pruned.rejected, 0)
+  assert.is((await pruner(database, days, nobody).prune(now() + 21 * DAY_MS)).pruned.rejected, 1)
   assert.is(await count('rejected_delivery'), 0)
+})
+
+test('audit events and the accounting of AI calls go with age', async () => {
+  const who = { workspaceId: workspace, actor: 'instance-admin' }
+  await audit(database, who, { action: 'settings.update', targetId: null })
+  await database.query(
+    `insert into ai_interaction (id, workspace_id, source, feature_id, prompt_version,
+       requested_model, model, outcome, latency_ms)
+     values (gen_random_uuid(), $1::uuid, 's', 'f', 'v', 'm', 'm', 'ok', 1)`,
+    [workspace],
+  )
+  const at = async (day: number) => {
+    const { pruned } = await pruner(database, days, nobody).prune(now() + day * DAY_MS)
+    return [pruned.audit, pruned.aiCalls]
+  }
+  assert.equal(await at(364), [0, 0])
+  assert.equal(await at(366), [1, 0])
+  assert.equal(await at(401), [0, 1])
+})
+
+test('people of whom nothing was heard for long are erased, where that is asked for', async () => {
+  await database.query('delete from lead')
+  const lead = (name: string, lastActivityAt: string) =>
+    insertLead(database, { workspaceId: workspace, firstName: name, lastActivityAt })
+  const silent = await lead('Silent', '2026-01-01T00:00:00Z')
+  await lead('Busy', '2026-06-01T00:00:00Z')
+  const later = Date.parse('2026-07-01T00:00:00Z')
+  const forgotten: string[] = []
+  const forget = async (_tx: unknown, { leadId }: { leadId: string }) => void forgotten.push(leadId)
+  const kept = await pruner(database, days, forget).prune(later)
+  assert.is(kept.pruned.leads, 0)
+  const { pruned } = await pruner(database, { ...days, leads: 90 }, forget).prune(later)
+  assert.is(pruned.leads, 1)
+  assert.equal(forgotten, [silent])
+  assert.is(await count(`lead where first_name = 'Busy'`), 1)
+  assert.is(await count('lead'), 1)
 })
 
 test.run()

@@ -65,7 +65,7 @@ export interface Answer {
 /** `beside`: another server on the same database, as of a second process; close it first. */
 export async function testApi(
   overrides: Partial<ServerDeps> = {},
-  beside?: TestApi,
+  beside?: Pick<TestApi, 'database' | 'jobs'>,
 ): Promise<TestApi> {
   const database = beside?.database ?? (await testDatabase())
   const calls: PortCalls = {

@@ -10,6 +10,7 @@ import { budgetedScorer } from '../../src/domain/scoring/budgeted-scorer.ts'
 import { rulesScorer } from '../../src/domain/scoring/rules-scorer.ts'
 import type { MadeWorkspace } from '../../src/domain/workspaces.ts'
 import { type Jobs, openJobs } from '../../src/jobs.ts'
+import type { Log } from '../../src/log.ts'
 import { silentLog, testDatabase } from './database.ts'
 import { makeWorkspace } from './events.ts'
 import { type FakeOpenAi, fakeOpenAi } from './fake-openai.ts'
@@ -35,7 +36,7 @@ export interface LlmApp {
 }
 
 export async function llmApp(
-  options: Partial<OpenAiScorerOptions> & { llmConcurrency?: number } = {},
+  options: Partial<OpenAiScorerOptions> & { llmConcurrency?: number; appLog?: Log } = {},
 ): Promise<LlmApp> {
   const database = await testDatabase()
   const jobs = openJobs(database, silentLog)
@@ -69,7 +70,7 @@ export async function llmApp(
       scorer: budgetedScorer({ model, rules: rulesScorer(), budget }),
       budget,
       modelWatch: model,
-      log: silentLog,
+      log: options.appLog ?? silentLog,
       llmConcurrency: options.llmConcurrency ?? 4,
       scoringHeldMax: 100,
       window: { quietMs: 20, maxWaitMs: 200 },

@@ -82,6 +82,8 @@ export const routeTable: Record<string, RouteRow> = {
   'GET /api/v1/leads/:id': viewer('lead'),
   'GET /api/v1/leads/:id/messages': viewer('lead'),
   'GET /api/v1/leads/:id/scores': viewer('lead'),
+  // Reading, but all of a person at once: who took it is written down.
+  'GET /api/v1/leads/:id/export': writes('lead.export', { thing: 'lead' }),
   'GET /api/v1/backfill/:id': viewer('backfill'),
   'POST /api/v1/leads/:id/rescore': writes('lead.rescore', { thing: 'lead' }),
   'POST /api/v1/leads/:id/disqualify': writes('lead.disqualify', {

@@ -11,6 +11,8 @@ const workspaceSchema = defineEntity({
     feedSeq: p.bigint('number').default(0),
     /** Changes when the numbers could be told twice (restored backup): clients then start over. */
     feedEpoch: p.uuid().defaultRaw('gen_random_uuid()'),
+    /** Raised when a person is erased: what a process remembers of the feed is void by then. */
+    erasures: p.bigint('number').default(0),
     createdAt: p.datetime().defaultRaw('now()'),
   },
 })
