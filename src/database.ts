@@ -15,7 +15,7 @@ import {
   PostgreSqlDriver,
 } from '@mikro-orm/postgresql'
 import { CompiledQuery, type Kysely } from 'kysely'
-import { Client, TypeOverrides } from 'pg'
+import { Client, type PoolConfig, TypeOverrides } from 'pg'
 import array from 'postgres-array'
 import { lockDataDir } from './data-dir.ts'
 import { pooledDialect } from './database-pool.ts'
@@ -97,22 +97,25 @@ const ingestWaits = { ...waits, statement_timeout: 4000, lock_timeout: 3000, que
 
 async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions) {
   await checkServer(url)
-  const orm = await MikroORM.init({
-    ...ormOptions(),
-    driver: PostgreSqlDriver,
-    clientUrl: url,
-    driverOptions: pooledDialect({
-      ...waits,
-      connectionString: url,
-      max: poolMax,
-      types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
-      application_name: 'leadpulse',
-      onBroken: (error) => log.warn({ component: 'database', code: codeOf(error) }, error.message),
-    }),
-    logger: (message: string) => log.info({ component: 'orm' }, message),
-    colors: false,
-  })
-  await migrateAlone(url, orm)
+  const open = (limits: PoolConfig) =>
+    MikroORM.init({
+      ...ormOptions(),
+      driver: PostgreSqlDriver,
+      clientUrl: url,
+      driverOptions: pooledDialect({
+        ...limits,
+        connectionString: url,
+        types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
+        application_name: 'leadpulse',
+        onBroken: (error) =>
+          log.warn({ component: 'database', code: codeOf(error) }, error.message),
+      }),
+      logger: (message: string) => log.info({ component: 'orm' }, message),
+      colors: false,
+    })
+  const orm = await open({ ...waits, max: poolMax })
+  // An index of a large table takes minutes: migrations are not bounded in time, nor in wait.
+  await migrateAlone(url, orm, () => open({ keepAlive: true, max: 1 }))
   const ingest = preparedSql({ ...ingestWaits, connectionString: url }, log)
   return databaseOn(orm, {
     kind: 'postgres',
@@ -234,14 +237,35 @@ async function checkServer(url: string): Promise<void> {
 }
 
 /** Migrates under a session lock: of several processes that start together one does the work. */
-async function migrateAlone(url: string, orm: MikroORM): Promise<void> {
+async function migrateAlone(
+  url: string,
+  orm: MikroORM,
+  open: () => Promise<MikroORM>,
+): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 })
   client.on('error', () => {})
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
-    await orm.migrator.up()
+    if ((await orm.migrator.getPending()).length === 0) return
+    const migrating = await open()
+    try {
+      await migrating.migrator.up()
+    } catch (error) {
+      throw missingExtension(error)
+    } finally {
+      await migrating.close(true)
+    }
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+/** The search of the lead list needs one that not every installation has, or lets everybody create. */
+function missingExtension(error: unknown): unknown {
+  if (!/extension "pg_trgm"/.test((error as Error).message)) return error
+  return new StartupError(
+    'DATABASE_URL: takes a server with the extension pg_trgm (of the contrib package); its administrator creates it with: create extension pg_trgm',
+    { cause: error },
+  )
 }

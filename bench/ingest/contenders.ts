@@ -47,9 +47,11 @@ export async function leadpulseOnPglite(): Promise<Contender> {
   return { ...started, name: 'pglite', empty: null, stored: null }
 }
 
-async function startLeadpulse(env: NodeJS.ProcessEnv) {
+/** With `ADMIN_TOKEN` also on a database that has a workspace already. */
+export async function startLeadpulse(env: NodeJS.ProcessEnv) {
   const dataDir = mkdtempSync(join(tmpdir(), 'leadpulse-bench-'))
-  const service = await startService({ DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...env })
+  const all = { DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...env }
+  const service = await startService(all, env.ADMIN_TOKEN)
   const paths: Partial<Record<FormatName, string>> = {}
   for (const name of formatNames) {
     const { channel, provider } = formats[name]

@@ -32,7 +32,10 @@ export interface RoundResult {
   statuses: Record<string, number>
   /** Answers other than 200: the slowest, and those without a Retry-After. */
   refusedMaxMs: number
+  refusedP99Ms: number
   refusedBare: number
+  /** From the beginning to the last answer other than 200. */
+  lastRefusedMs: number
   /** First request not sent. */
   next: number
 }
@@ -43,7 +46,7 @@ const ANSWERS_LIMIT_MS = 30_000
 
 export async function runRound(round: Round, all: WebhookRequest[]): Promise<RoundResult> {
   const heads = headsOf(round.paths, all)
-  const tally = openTally()
+  const tally = openTally(performance.now())
   const free: Sender[] = []
   /** Due times of requests that no connection was free for, oldest first. */
   const overdue: number[] = []
@@ -125,30 +128,35 @@ function headsOf(
   )
 }
 
-function openTally() {
+const quantile = (sorted: number[], q: number) => sorted[Math.floor(sorted.length * q)] ?? 0
+
+function openTally(begun: number) {
   const latencies: number[] = []
+  const refusals: number[] = []
   const statuses: Record<string, number> = {}
-  let refusedMaxMs = 0
   let refusedBare = 0
+  let lastRefusedMs = 0
   return {
-    add({ status, tookMs, retryAfter }: Answer, measured: boolean): void {
+    add({ status, at, tookMs, retryAfter }: Answer, measured: boolean): void {
       statuses[status] = (statuses[status] ?? 0) + 1
       if (status !== 200) {
-        refusedMaxMs = Math.max(refusedMaxMs, tookMs)
+        refusals.push(tookMs)
+        lastRefusedMs = at - begun
         if (!retryAfter) refusedBare += 1
       } else if (measured) latencies.push(tookMs)
     },
     result(seconds: number): Omit<RoundResult, 'next'> {
-      latencies.sort((a, b) => a - b)
-      const quantile = (q: number) => latencies[Math.floor(latencies.length * q)] ?? 0
+      for (const times of [latencies, refusals]) times.sort((a, b) => a - b)
       return {
         rps: latencies.length / seconds,
-        p50Ms: quantile(0.5),
-        p99Ms: quantile(0.99),
+        p50Ms: quantile(latencies, 0.5),
+        p99Ms: quantile(latencies, 0.99),
         maxMs: latencies.at(-1) ?? 0,
         statuses,
-        refusedMaxMs,
+        refusedMaxMs: refusals.at(-1) ?? 0,
+        refusedP99Ms: quantile(refusals, 0.99),
         refusedBare,
+        lastRefusedMs,
       }
     },
   }

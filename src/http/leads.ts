@@ -2,14 +2,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { channels } from '../domain/channels/inbound-event.ts'
-import {
-  fitsSort,
-  type LeadKey,
-  type LeadSort,
-  leadSorts,
-  listLeads,
-  scoreFilters,
-} from '../domain/leads/list-leads.ts'
+import { scoreFilters } from '../domain/leads/lead-filter.ts'
+import { fitsSort, type LeadKey, type LeadSort, leadSorts } from '../domain/leads/lead-order.ts'
+import { listLeads } from '../domain/leads/list-leads.ts'
 import { listMessages, listScores, readLead } from '../domain/leads/read-lead.ts'
 import { sentimentTags } from '../domain/sentiment-tag.ts'
 import type { Sql } from '../domain/sql.ts'
@@ -43,7 +38,10 @@ const listQuery = z.strictObject({
   }),
   channel: oneOf(channels).optional().meta({ description: 'Seen on this channel' }),
   sentiment: oneOf(sentimentTags).optional(),
-  q: text(200).optional().meta({ description: 'Part of a name, company, e-mail or phone number' }),
+  q: text(200).optional().meta({
+    description:
+      'Part of a name, company, e-mail or phone number; of one or two letters: how a word begins',
+  }),
   sort: oneOf(leadSorts).default('-lastActivity').meta({ description: '`-`: descending' }),
   ...pageFields,
 })

@@ -3,7 +3,7 @@ import { ApiToken, AuditEvent, FeedTicket } from './access.ts'
 import { AiDraft, AiInteraction } from './ai.ts'
 import { Backfill } from './backfill.ts'
 import { Connection } from './connection.ts'
-import { Lead, LeadContact, LeadIdentity } from './lead.ts'
+import { Lead, LeadContact, LeadIdentity, LeadSearch } from './lead.ts'
 import { Message } from './message.ts'
 import { MessageStep } from './message-step.ts'
 import { RejectedDelivery } from './rejected-delivery.ts'
@@ -17,6 +17,7 @@ export const entities = [
   Lead,
   LeadIdentity,
   LeadContact,
+  LeadSearch,
   Message,
   MessageStep,
   ScoreEvent,

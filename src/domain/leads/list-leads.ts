@@ -1,10 +1,17 @@
-/** The lead list: score filters, search, and orders that can be paged through while leads move. */
-import type { Channel } from '../channels/inbound-event.ts'
-import { exactTime, isExactTime, type Page, type PageRequest, pageOf } from '../page.ts'
-import type { SentimentTag } from '../sentiment-tag.ts'
+/**
+ * The lead list: filters, search and orders. Among a million leads no single plan is quick for all of
+ * them, so there are four ways to the same page, each with a bound to what it reads:
+ *
+ * - `ends`: the index keeps the order within each sentiment tag and score; a page of each, merged.
+ * - `few`: the filters leave few leads: those are read whole and sorted.
+ * - `walk`: along the order, past leads that do not match; quick where many do.
+ * - `words`: what the search finds by its trigrams, sorted; quick where it finds few.
+ */
+import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { Sql } from '../sql.ts'
+import { type LeadQuery, leadFilter } from './lead-filter.ts'
+import { type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
 import {
-  fullName,
   identitiesByLead,
   type LeadRecord,
   type LeadRow,
@@ -12,147 +19,144 @@ import {
   leadRow,
 } from './lead-row.ts'
 
-export const scoreFilters = [
-  'all',
-  '4',
-  '3plus',
-  '2plus',
-  '1plus',
-  'unscored',
-  'disqualified',
-] as const
-export type ScoreFilter = (typeof scoreFilters)[number]
-
-const scoreConditions: Record<ScoreFilter, string> = {
-  all: 'true',
-  '4': 'lead.overall_score = 4',
-  '3plus': 'lead.overall_score >= 3',
-  '2plus': 'lead.overall_score >= 2',
-  '1plus': 'lead.overall_score >= 1',
-  unscored: 'lead.overall_score is null',
-  disqualified: 'lead.disqualified_reason is not null',
+/** What `few` and `walk` read at most. */
+export interface ListBounds {
+  few: number
+  walk: number
 }
 
-export const leadSorts = [
-  '-lastActivity',
-  'lastActivity',
-  '-score',
-  'score',
-  '-scoredAt',
-  'name',
-] as const
-export type LeadSort = (typeof leadSorts)[number]
-
-/** One sort key: what is compared, how it is written into a cursor, and its type when read back. */
-interface SortKey {
-  by: string
-  text: string
-  type: 'timestamptz' | 'int' | 'text'
-}
-
-const time = (by: string): SortKey => ({ by, text: exactTime(by), type: 'timestamptz' })
-const integer = (by: string): SortKey => ({ by, text: `(${by})::text`, type: 'int' })
-
-const activity = time('lead.last_activity_at')
-// Null compares with nothing, so each key has a value that puts "none" at the list's end.
-const score = integer('coalesce(lead.overall_score, 0)')
-const scoredAt = time(`coalesce(lead.scored_at, 'epoch'::timestamptz)`)
-const name = `lower(coalesce(${fullName}, ''))`
-
-const orders: Record<LeadSort, { keys: SortKey[]; descending: boolean }> = {
-  '-lastActivity': { keys: [activity], descending: true },
-  lastActivity: { keys: [activity], descending: false },
-  '-score': { keys: [score, activity], descending: true },
-  // Ascending the unscored come last too: who asks for the lowest scores asks for scores.
-  score: { keys: [integer('coalesce(lead.overall_score, 5)'), activity], descending: false },
-  '-scoredAt': { keys: [scoredAt], descending: true },
-  name: {
-    keys: [
-      integer(`case when ${fullName} is null then 1 else 0 end`),
-      { by: name, text: name, type: 'text' },
-    ],
-    descending: false,
-  },
-}
-
-/** Where a page ended: the sort keys of its last lead, and the lead itself to break ties. */
-export interface LeadKey {
-  keys: string[]
-  id: string
-}
-
-export interface LeadQuery {
-  workspaceId: string
-  score: ScoreFilter
-  channel: Channel | null
-  sentiment: SentimentTag | null
-  /** Part of a name, company, e-mail address or phone number. */
-  q: string | null
-  sort: LeadSort
-}
-
-/** False for a key of another order: the database would refuse it as a value of that type. */
-export function fitsSort(sort: LeadSort, { keys }: LeadKey): boolean {
-  const wanted = orders[sort].keys
-  return keys.length === wanted.length && wanted.every(({ type }, n) => fits[type](keys[n] ?? ''))
-}
-
-const fits: Record<SortKey['type'], (value: string) => boolean> = {
-  timestamptz: isExactTime,
-  int: (value) => /^\d$/.test(value),
-  text: () => true,
-}
+/**
+ * So few are sorted in 20 ms; where there are more, walking past the others takes no longer. The walk
+ * of a search ends where less than one lead in a hundred matches.
+ */
+const BOUNDS: ListBounds = { few: 7000, walk: 5000 }
 
 export async function listLeads(
   sql: Sql,
   query: LeadQuery,
-  { limit, after }: PageRequest<LeadKey>,
+  request: PageRequest<LeadKey>,
+  bounds = BOUNDS,
 ): Promise<Page<LeadRow, LeadKey>> {
-  const { text, params } = statement(query, { limit, after })
-  const fetched = await sql.query<LeadRecord & { keys: string[] }>(text, params)
+  const { limit } = request
+  const fetched = await fetchPage(sql, query, { ...request, limit: limit + 1 }, bounds)
   const page = pageOf(fetched, limit, ({ keys, id }) => ({ keys, id }))
   const ids = page.rows.map(({ id }) => id)
   const identities = await identitiesByLead(sql, query.workspaceId, ids)
   return { ...page, rows: page.rows.map((row) => leadRow(row, identities.get(row.id) ?? [])) }
 }
 
-function statement(query: LeadQuery, { limit, after }: PageRequest<LeadKey>) {
-  const { keys, descending } = orders[query.sort]
-  const params: unknown[] = [query.workspaceId]
-  const bind = (value: unknown, type: string) => `$${params.push(value)}::${type}`
-  const conditions = ['lead.workspace_id = $1::uuid', scoreConditions[query.score]]
-  if (query.channel) conditions.push(`${bind(query.channel, 'text')} = any(lead.channels)`)
-  if (query.sentiment) conditions.push(`lead.sentiment_tag = ${bind(query.sentiment, 'text')}`)
-  if (query.q) conditions.push(matches(bind(likePattern(query.q), 'text')))
-  if (after) {
-    const bounds = keys.map(({ type }, index) => bind(after.keys[index], type))
-    const row = [...keys.map(({ by }) => by), 'lead.id'].join(', ')
-    const bound = [...bounds, bind(after.id, 'uuid')].join(', ')
-    conditions.push(`(${row}) ${descending ? '<' : '>'} (${bound})`)
+type Found = LeadRecord & { keys: string[] }
+
+async function fetchPage(
+  sql: Sql,
+  query: LeadQuery,
+  page: PageRequest<LeadKey>,
+  bounds: ListBounds,
+): Promise<Found[]> {
+  const order = leadOrders[query.sort]
+  const filter = leadFilter(query)
+  const ways = waysTo(query, order, page)
+  if (!filter.search && order.isByActivity) return ways.ends(sql)
+  if (filter.isNarrow) {
+    const rows = await ways.few(sql, bounds.few)
+    if (rows) return rows
   }
-  const direction = descending ? 'desc' : 'asc'
-  const order = [...keys.map(({ by }) => by), 'lead.id'].map((by) => `${by} ${direction}`)
-  const text = `
-    select ${leadColumns}, array[${keys.map((key) => key.text).join(', ')}] as keys
-    from lead
-    where ${conditions.join(' and ')}
-    order by ${order.join(', ')}
-    limit ${bind(limit + 1, 'int')}
-  `
-  return { text, params }
+  if (!filter.search?.hasTrigram) return ways.walk(sql, null)
+  const rows = await ways.walk(sql, bounds.walk)
+  return rows.length >= page.limit ? rows : ways.words(sql)
 }
 
-function matches(pattern: string): string {
-  return `(
-    ${fullName} ilike ${pattern} or lead.company ilike ${pattern} or exists (
-      select 1 from lead_identity as identity
-      where identity.lead_id = lead.id and identity.workspace_id = lead.workspace_id
-        and identity.kind in ('email', 'phone') and identity.value ilike ${pattern}
-    )
-  )`
-}
+/** `lead` and `search` name the two tables, or what was read of them, in every statement. */
+function waysTo(query: LeadQuery, order: LeadOrder, { limit, after }: PageRequest<LeadKey>) {
+  const filter = leadFilter(query)
+  const { keys, keptIn } = order
+  const direction = order.descending ? 'desc' : 'asc'
+  const params: unknown[] = [query.workspaceId, limit]
+  const bind = (value: unknown, type: string) => `$${params.push(value)}::${type}`
+  const idOf = keptIn === 'search' ? 'search.lead_id' : 'lead.id'
+  const inOrder = (by: string[]) => by.map((each) => `${each} ${direction}`).join(', ')
+  const ordered = inOrder([...keys.map(({ by }) => by), idOf])
+  const words = filter.search ? filter.search.condition((pattern) => bind(pattern, 'text')) : 'true'
+  const next = after ? beyond(after) : 'true'
+  // `offset 0`: looked up one by one. A join would be planned as a scan of the whole other table.
+  const leadOfSearch = `cross join lateral (
+    select lead.* from lead where lead.id = search.lead_id offset 0
+  ) as lead`
+  const isOfSearch = keptIn === 'search' && !filter.isNarrow
+  const searchOfLead =
+    keptIn === 'search' || filter.search
+      ? `cross join lateral (
+          select search.* from lead_search as search where search.lead_id = lead.id offset 0
+        ) as search`
+      : ''
 
-/** `%` and `_` in a search mean themselves. */
-function likePattern(q: string): string {
-  return `%${q.replace(/[\\%_]/g, (sign) => `\\${sign}`)}%`
+  function beyond({ keys: bounds, id }: LeadKey): string {
+    const row = [...keys.map(({ by }) => by), idOf].join(', ')
+    const bound = [...keys.map(({ type }, index) => bind(bounds[index], type)), bind(id, 'uuid')]
+    return `(${row}) ${order.descending ? '<' : '>'} (${bound.join(', ')})`
+  }
+
+  /** Only now the wide columns, of one page. `from` knows `lead` and what the keys name. */
+  const pageSql = (from: string) => `
+    select ${leadColumns}, page.keys from (
+      select ${idOf} as id, array[${keys.map(({ text }) => text).join(', ')}] as keys,
+        ${keys.map(({ by }, index) => `${by} as key_${index}`).join(', ')}
+      from ${from}
+      order by ${ordered} limit $2::int
+    ) as page
+    join lead on lead.id = page.id
+    order by ${inOrder([...keys.map((_, index) => `page.key_${index}`), 'page.id'])}`
+
+  return {
+    ends: (sql: Sql): Promise<Found[]> =>
+      sql.query(
+        pageSql(`${filter.branches} cross join lateral (
+          select lead.id, lead.last_activity_at, lead.overall_score from lead
+          where ${filter.ofBranch} and ${next}
+          order by lead.last_activity_at ${direction}, lead.id ${direction} limit $2::int
+        ) as lead`),
+        params,
+      ),
+    /** Null: they are not few. */
+    async few(sql: Sql, max: number): Promise<Found[] | null> {
+      const rows = await sql.query<Found & { isFew: boolean }>(
+        `with few as materialized (
+           select lead.* from ${filter.branches} cross join lateral (
+             select lead.id, lead.last_activity_at, lead.overall_score, lead.scored_at from lead
+             where ${filter.ofBranch} limit ${max + 1}
+           ) as lead
+           limit ${max + 1}
+         ), size as (select count(*) <= ${max} as "isFew" from few)
+         select * from size left join lateral (
+           ${pageSql(`few as lead ${searchOfLead} where size."isFew" and ${words} and ${next}`)}
+         ) as page on true`,
+        params,
+      )
+      return rows[0]?.isFew ? rows.filter(({ id }) => id !== null) : null
+    },
+    walk(sql: Sql, steps: number | null): Promise<Found[]> {
+      const path = keptIn === 'search' ? 'lead_search as search' : 'lead'
+      const mine = `${keptIn}.workspace_id = $1::uuid and ${next}`
+      const rest = keptIn === 'search' ? leadOfSearch : searchOfLead
+      const matches = `${filter.conditions} and ${words}`
+      if (steps === null) {
+        return sql.query(pageSql(`${path} ${rest} where ${mine} and ${matches}`), params)
+      }
+      const by = order.walk?.by ?? keys.map((key) => key.by)
+      const begun = `(
+        select ${keptIn}.* from ${path} where ${mine} and ${order.walk?.where ?? 'true'}
+        order by ${inOrder([...by, idOf])} limit ${steps}
+      ) as ${keptIn}`
+      return sql.query(pageSql(`${begun} ${rest} where ${matches}`), params)
+    },
+    words: (sql: Sql): Promise<Found[]> =>
+      sql.query(
+        `with found as materialized (
+           select lead_id, nameless, name from lead_search as search
+           where search.workspace_id = $1::uuid and ${words}
+         ) ${pageSql(`found as search ${isOfSearch ? '' : leadOfSearch}
+           where ${filter.conditions} and ${next}`)}`,
+        params,
+      ),
+  }
 }

@@ -1,0 +1,194 @@
+/**
+ * `npm run bench:growth`: what a year of work costs. Fills a PostgreSQL with a million leads and ten
+ * million messages (half an hour and 12 GB) and a PGlite with a twentieth, starts the service upon
+ * each, and measures storing against an empty database in the same run, reading, and pruning.
+ *
+ *   npm run bench:growth -- --leads 100000 --messages 1000000
+ *   npm run bench:growth -- --quick              20,000 and 100,000, and less on PGlite
+ *   npm run bench:growth -- --filled URL         on a database that an earlier run with --keep filled
+ */
+import CliTable from 'cli-table3'
+import { Command, InvalidArgumentError } from 'commander'
+import { Client } from 'pg'
+import type { Sql } from '../src/domain/sql.ts'
+import { startPostgres } from '../test/support/postgres.ts'
+import {
+  acquaint,
+  type Growing,
+  newDataDir,
+  prepare,
+  removeDir,
+  type Size,
+  type Storage,
+  scatter,
+  startOn,
+} from './growth/prepare.ts'
+import { measurePruning } from './growth/pruning.ts'
+import { leadPaths, listPaths, otherPaths, type Read, timed } from './growth/reads.ts'
+import { play } from './ingest/figures.ts'
+import { startLoad } from './ingest/load-process.ts'
+
+const count = (text: string) => {
+  const n = Number(text.replaceAll('_', ''))
+  if (!Number.isInteger(n) || n < 1000) {
+    throw new InvalidArgumentError('takes a whole number of at least 1000')
+  }
+  return n
+}
+const options = new Command()
+  .option('--leads <n>', 'leads on PostgreSQL', count, 1_000_000)
+  .option('--messages <n>', 'their messages', count, 10_000_000)
+  .option('--quick', 'a few minutes')
+  .option('--filled <url>', 'a PostgreSQL database that is full already')
+  .option('--only <storage>', 'postgres or pglite')
+  .parse()
+  .opts<{ leads: number; messages: number; quick?: true; filled?: string; only?: string }>()
+const quick = options.quick === true
+const size: Size = quick
+  ? { leads: 20_000, messages: 100_000, longConversation: 5000 }
+  : { leads: options.leads, messages: options.messages, longConversation: 5000 }
+/** PGlite fills ten times as slowly, and is meant for less. */
+const PGLITE_SHARE = quick ? 4 : 20
+const PEOPLE = 10_000
+const plan = { rounds: 5, warmUpMs: 500, measuredMs: quick ? 1000 : 4000 }
+const SETTINGS = [
+  ...['shared_buffers=1GB', 'max_wal_size=16GB', 'checkpoint_timeout=30min'],
+  'maintenance_work_mem=512MB',
+]
+const say = (what: string) => void process.stderr.write(`${new Date().toISOString()} ${what}\n`)
+
+const load = await startLoad({ requests: 200_000, leads: PEOPLE })
+try {
+  if (options.only !== 'pglite') await onPostgres()
+  if (options.only !== 'postgres') await onPglite()
+} finally {
+  load.stop()
+}
+process.exit(0)
+
+async function onPostgres(): Promise<void> {
+  const server = options.filled ? null : await startPostgres(SETTINGS)
+  const url = options.filled ?? server?.url ?? ''
+  const client = await connected(url)
+  await client.query('drop database if exists growth_empty with (force)')
+  await client.query('create database growth_empty')
+  const empty: Storage = { databaseUrl: withName(url, 'growth_empty'), dataDir: '' }
+  const full: Storage = { databaseUrl: url, dataDir: '' }
+  const sql = sqlOn(client)
+  try {
+    if (!options.filled) await prepare(full, size, { client: sql, say })
+    await prepare(empty, null, { client: null, say })
+    await measure('postgres', { full, empty, sql })
+  } finally {
+    await client.end()
+    await server?.stop()
+  }
+}
+
+async function onPglite(): Promise<void> {
+  const [full, empty] = [newDataDir(), newDataDir()].map((dataDir) => ({
+    databaseUrl: null,
+    dataDir,
+  })) as [Storage, Storage]
+  const smaller = {
+    leads: Math.ceil(size.leads / PGLITE_SHARE),
+    messages: Math.ceil(size.messages / PGLITE_SHARE),
+    longConversation: size.longConversation,
+  }
+  try {
+    await prepare(full, smaller, { client: null, say })
+    await prepare(empty, null, { client: null, say })
+    await measure('pglite', { full, empty, sql: null })
+  } finally {
+    for (const { dataDir } of [full, empty]) removeDir(dataDir)
+  }
+}
+
+async function measure(
+  storage: string,
+  on: { full: Storage; empty: Storage; sql: Sql | null },
+): Promise<void> {
+  say(`${storage}: starting the service on both`)
+  const since = new Date()
+  const services = [await startOn('full', on.full), await startOn('empty', on.empty)] as const
+  const [full] = services
+  try {
+    for (const service of services) await acquaint(load, service, quick ? 4 : 15)
+    if (on.sql) {
+      // The service remembers no lead, so they may be moved under it.
+      await scatter(on.sql, since)
+      await on.sql.query('checkpoint')
+    }
+    say('storing, by turns')
+    const matches = services.map((contender) => ({ contender, connections: 256, rate: null }))
+    const [ours, theirs] = await play(load, matches, plan)
+    const share = (ours?.rps ?? 0) / (theirs?.rps ?? 1)
+    say('reading')
+    const lists = await timed(full, listPaths())
+    const lead = await timed(full, leadPaths(await longest(full)))
+    const others = await timed(full, otherPaths)
+    printTable('slowest lead lists', worst(lists, 15))
+    printTable('a lead with 5,000 messages', lead)
+    printTable('other routes', worst(others, others.length))
+    say('pruning')
+    const pruned = on.sql ? await measurePruning(on.full, full, load, quick ? 4 : 15) : null
+    const [slowest] = worst(lists, 1)
+    const figures = {
+      storage,
+      ...size,
+      fullRps: ours?.rps,
+      emptyRps: theirs?.rps,
+      fullOfEmpty: Math.round(share * 100) / 100,
+      lists: lists.length,
+      listMedianMs: tenth(
+        lists.map((each) => each.medianMs).toSorted((a, b) => a - b)[Math.floor(lists.length / 2)],
+      ),
+      listSlowestMs: tenth(slowest?.medianMs),
+      listsOver50Ms: lists.filter((each) => each.medianMs > 50).length,
+      leadMs: tenth(lead.reduce((sum, each) => sum + each.medianMs, 0)),
+      jobStatsMs: tenth(others.find(({ path }) => path.endsWith('/stats'))?.medianMs),
+      pruning: pruned && Object.fromEntries(Object.entries(pruned).map(([k, v]) => [k, tenth(v)])),
+    }
+    process.stdout.write(`${JSON.stringify(figures)}\n`)
+  } finally {
+    for (const service of services) await service.stop()
+  }
+}
+
+/** The lead whose conversation has no end. */
+async function longest(service: Growing): Promise<string> {
+  const { text } = await service.get('/api/v1/leads?q=person.0%40company&limit=1')
+  return JSON.parse(text).items[0].id
+}
+
+const worst = (reads: Read[], n: number) =>
+  reads.toSorted((a, b) => b.medianMs - a.medianMs).slice(0, n)
+const tenth = (value: number | undefined) => Math.round((value ?? 0) * 10) / 10
+
+function printTable(title: string, reads: Read[]): void {
+  const table = new CliTable({
+    head: [title, 'median ms', 'slowest ms'],
+    colAligns: ['left', 'right', 'right'],
+    style: { head: [], border: [] },
+  })
+  for (const { path, medianMs, maxMs } of reads) table.push([path, tenth(medianMs), tenth(maxMs)])
+  process.stdout.write(`${table.toString()}\n`)
+}
+
+async function connected(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+const sqlOn = (client: Client): Sql => ({
+  query: async <Row>(text: string, params?: unknown[]) =>
+    (await client.query(text, params)).rows as Row[],
+})
+
+function withName(url: string, name: string): string {
+  const made = new URL(url)
+  made.pathname = `/${name}`
+  return made.href
+}

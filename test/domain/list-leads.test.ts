@@ -1,0 +1,183 @@
+/** Every way to a page of the lead list answers what sorting all leads by hand does. */
+import * as assert from 'uvu/assert'
+import type { Database } from '../../src/database.ts'
+import { channels } from '../../src/domain/channels/inbound-event.ts'
+import { type LeadQuery, scoreFilters } from '../../src/domain/leads/lead-filter.ts'
+import { type LeadKey, leadSorts } from '../../src/domain/leads/lead-order.ts'
+import type { LeadRow } from '../../src/domain/leads/lead-row.ts'
+import { type ListBounds, listLeads } from '../../src/domain/leads/list-leads.ts'
+import { createRandom } from '../../src/simulate/random.ts'
+import { testDatabase } from '../support/database.ts'
+import { makeWorkspace } from '../support/events.ts'
+import { insertLead } from '../support/lead-rows.ts'
+import { suite } from '../support/suite.ts'
+
+const test = suite('lead list', 60_000)
+const LEADS = 60
+const TAGS = ['New', 'Interested', 'Opt Out', 'Bounced'] as const
+const FIRST = ['Ada', 'Bob', 'ada-lee', 'Élise', '王伟', '']
+const COMPANIES = ['Northwind Traders', 'North Star', '50% off_Ltd', '']
+const SEARCHES = [
+  null,
+  'north',
+  'no',
+  'ada',
+  'A',
+  '王伟',
+  '@x.ex',
+  '+1212',
+  '0%',
+  'nobody',
+  'trade',
+]
+
+let database: Database
+let workspaceId: string
+let all: LeadRow[]
+const random = createRandom(5)
+
+test.before(async () => {
+  database = await testDatabase()
+  workspaceId = (await makeWorkspace(database)).id
+  const other = await makeWorkspace(database, 'Other')
+  for (let n = 0; n < LEADS; n++) {
+    const score = Math.floor(random.next() * 5)
+    await insertLead(database, {
+      workspaceId: n % 10 === 9 ? other.id : workspaceId,
+      firstName: random.pick(FIRST),
+      lastName: random.pick(['Lovelace', '']),
+      company: random.pick(COMPANIES),
+      ...(score > 0 && { overallScore: score, scoredAt: timeOf(random.next()) }),
+      sentimentTag: random.pick(TAGS),
+      ...(random.next() < 0.2 && { disqualifiedReason: 'Opt out' }),
+      channels: channels.filter(() => random.next() < 0.3),
+      lastActivityAt: timeOf(random.next()),
+      identities: [
+        { kind: 'email', value: `person${n}@x.example` },
+        ...(n % 3 === 0 ? [{ kind: 'phone' as const, value: `+1212555${1000 + n}` }] : []),
+      ],
+    })
+  }
+  all = (await listLeads(database, anything, { limit: 200, after: null })).rows
+})
+test.after(() => database.close())
+
+/** Few different ones, so that keys tie. */
+const timeOf = (part: number) => `2026-01-0${1 + Math.floor(part * 9)}T10:00:00.000001Z`
+const anything: Omit<LeadQuery, 'workspaceId'> & { workspaceId: string } = {
+  get workspaceId() {
+    return workspaceId
+  },
+  score: 'all',
+  channel: null,
+  sentiment: null,
+  q: null,
+  sort: '-lastActivity',
+}
+
+const boundsOf: Record<string, ListBounds> = {
+  'as they are': { few: 10_000, walk: 5000 },
+  'nothing is few': { few: 0, walk: 5000 },
+  'no walk gets there': { few: 0, walk: 1 },
+}
+
+for (const sort of leadSorts) {
+  test(`by ${sort}: each way gives the same pages, whatever is asked for`, async () => {
+    assert.ok(all.length > 40)
+    for (let round = 0; round < 6; round++) {
+      const query: LeadQuery = {
+        workspaceId,
+        sort,
+        score: random.pick(scoreFilters),
+        channel: random.next() < 0.3 ? random.pick(channels) : null,
+        sentiment: random.next() < 0.3 ? random.pick(TAGS) : null,
+        q: random.pick(SEARCHES),
+      }
+      const wanted = all.filter((lead) => isWanted(lead, query)).map(({ id }) => id)
+      for (const [name, bounds] of Object.entries(boundsOf)) {
+        const paged = await inPages(query, bounds)
+        const what = `${name} ${JSON.stringify(query)}`
+        assert.equal([...paged].sort(), [...wanted].sort(), what)
+        const whole = await listLeads(database, query, { limit: 200, after: null }, bounds)
+        assert.equal(
+          paged,
+          whole.rows.map(({ id }) => id),
+          what,
+        )
+        assert.ok(isInOrder(whole.rows, sort), what)
+      }
+    }
+  })
+}
+
+async function inPages(query: LeadQuery, bounds: ListBounds): Promise<string[]> {
+  const ids: string[] = []
+  let after: LeadKey | null = null
+  do {
+    const page: Awaited<ReturnType<typeof listLeads>> = await listLeads(
+      database,
+      query,
+      { limit: 17, after },
+      bounds,
+    )
+    ids.push(...page.rows.map(({ id }) => id))
+    after = page.next
+  } while (after)
+  return ids
+}
+
+function isWanted(lead: LeadRow, { score, channel, sentiment, q }: LeadQuery): boolean {
+  const overall = lead.overallScore ?? 0
+  const least = { '4': 4, '3plus': 3, '2plus': 2, '1plus': 1 }[score as '4']
+  if (least !== undefined && overall < least) return false
+  if (score === 'unscored' && overall !== 0) return false
+  if (score === 'disqualified' && lead.disqualifiedReason === null) return false
+  if (channel && !lead.channels.includes(channel)) return false
+  if (sentiment && lead.sentimentTag !== sentiment) return false
+  if (q === null) return true
+  const texts = [lead.name, lead.company, lead.email, lead.phone].filter((text) => text !== null)
+  const sought = q.toLowerCase()
+  const found = (text: string) =>
+    /^[\p{L}\p{N}]{1,2}$/u.test(sought)
+      ? text.startsWith(sought) || text.includes(` ${sought}`) || text.startsWith(`+${sought}`)
+      : text.includes(sought)
+  return texts.some((text) => found(text.toLowerCase()))
+}
+
+/** By what a reader sees; ties are the pages' business. */
+function isInOrder(rows: LeadRow[], sort: LeadQuery['sort']): boolean {
+  const at = (date: Date | null) => date?.getTime() ?? 0
+  const keys: Record<LeadQuery['sort'], (row: LeadRow) => number> = {
+    '-lastActivity': (row) => -at(row.lastActivityAt),
+    lastActivity: (row) => at(row.lastActivityAt),
+    '-score': (row) => -(row.overallScore ?? 0),
+    score: (row) => row.overallScore ?? 5,
+    '-scoredAt': (row) => -at(row.scoredAt),
+    // How letters sort is the database's business.
+    name: (row) => (row.name === null ? 1 : 0),
+  }
+  return rows.every((row, n) => n === 0 || keys[sort](rows[n - 1] as LeadRow) <= keys[sort](row))
+}
+
+test('a name, a company or an address that comes later is found', async () => {
+  const found = async (q: string) =>
+    (
+      await listLeads(database, { ...anything, workspaceId, q }, { limit: 5, after: null })
+    ).rows.map(({ id }) => id)
+  const id = await insertLead(database, { workspaceId })
+  assert.equal(await found('quarry'), [])
+  await database.query(`update lead set last_name = 'Quarryman' where id = $1`, [id])
+  assert.equal(await found('QUARRY'), [id])
+  await database.query(`update lead set company = 'Slate & Co' where id = $1`, [id])
+  assert.equal(await found('slate &'), [id])
+  await database.query(
+    `insert into lead_identity (workspace_id, kind, value, lead_id)
+     values ($1, 'email', 'q@granite.example', $2)`,
+    [workspaceId, id],
+  )
+  assert.equal(await found('granite'), [id])
+  await database.query('delete from lead where id = $1', [id])
+  assert.equal(await found('granite'), [])
+})
+
+test.run()
