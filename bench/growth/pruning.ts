@@ -20,7 +20,10 @@ export interface Pruning {
 const RATE = 200
 const PAUSE_MS = 250
 /** Of what is there a third has grown old. */
-const DAYS = { scoreEvents: 20, rejected: 20, payloads: 20 }
+const DAYS = {
+  ...{ scoreEvents: 20, rejected: 20, payloads: 20, aiCalls: 20 },
+  ...{ audit: 365, leads: null },
+}
 
 export async function measurePruning(
   storage: Storage,
@@ -31,14 +34,14 @@ export async function measurePruning(
   const how = { connections: 64, rate: RATE, warmUpMs: 500, measuredMs: seconds * 1000 }
   const quiet = await load.send(service, how)
   const database = await openDatabase({ ...storage, log: silentLog })
-  const { prune } = pruner(database, DAYS)
+  const { prune } = pruner(database, DAYS, async () => {})
   const batches: { ms: number; rows: number }[] = []
   const until = performance.now() + seconds * 1000
   const beside = load.send(service, how)
   while (performance.now() < until) {
     const begun = performance.now()
     const { pruned, more } = await prune(Date.now())
-    const rows = pruned.scoreEvents + pruned.rejected + pruned.payloads
+    const rows = Object.values(pruned).reduce((sum, n) => sum + n, 0)
     batches.push({ ms: performance.now() - begun, rows })
     if (!more) break
     await delay(PAUSE_MS)
