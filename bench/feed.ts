@@ -1,32 +1,49 @@
 /**
- * `npm run bench:feed`: how fast scores reach clients and what the feed costs. Prints tables and last
- * of all one JSON line.
+ * `npm run bench:feed`: how fast scores reach clients and what the feed costs. Prints each table as
+ * soon as it is measured and last of all one JSON line; what was left out is null there.
  *
- *   npm run bench:feed               five rounds of each, about five minutes
- *   npm run bench:feed -- --quick    at most two minutes
+ *   npm run bench:feed                                  five rounds of each, about five minutes
+ *   npm run bench:feed -- --quick                       at most two minutes
+ *   npm run bench:feed -- --only throughput,commits     only these
  */
-import Table from 'cli-table3'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { openDatabase } from '../src/database.ts'
 import { silentLog } from '../test/support/database.ts'
 import type { BareServerCommands } from './feed/bare-server.ts'
 import type { ClientCommands } from './feed/clients.ts'
-import { commitRound } from './feed/commits.ts'
+import { type CommitRound, commitRound } from './feed/commits.ts'
 import type { FeedServerCommands } from './feed/feed-server.ts'
-import { type LatencyRow, measureLatency, measureMemory, withService } from './feed/latency.ts'
+import { measureLatency, measureMemory, withService } from './feed/latency.ts'
 import { startProcess } from './feed/process.ts'
-import { framesOf } from './feed/scores.ts'
-import { type StalledRow, stalledRow } from './feed/stalled.ts'
-import { bareRound, EVENTS_PER_FRAME, feedRound, type Round } from './feed/throughput.ts'
-import { median } from './ingest/figures.ts'
-import { openPlace, type Place } from './ingest/place.ts'
+import {
+  commitsLine,
+  figuresOf,
+  latencyTable,
+  type Measured,
+  stalledLine,
+  type ThroughputRounds,
+  throughputTable,
+} from './feed/report.ts'
+import { framesOf, type Target } from './feed/scores.ts'
+import { stalledRow } from './feed/stalled.ts'
+import { bareRound, EVENTS_PER_FRAME, feedRound } from './feed/throughput.ts'
+import { openPlace } from './ingest/place.ts'
 
-const { quick } = new Command()
+const parts = ['latency', 'memory', 'throughput', 'commits', 'stalled'] as const
+type Part = (typeof parts)[number]
+
+const partsOf = (text: string): Part[] => {
+  const asked = text.split(',') as Part[]
+  if (asked.every((part) => parts.includes(part))) return asked
+  throw new InvalidArgumentError(`takes of ${parts.join(', ')}, separated by commas`)
+}
+const { quick, only } = new Command('npm run bench:feed --')
   .option('--quick', 'at most two minutes')
+  .option('--only <parts>', `of ${parts.join(', ')}`, partsOf, [...parts])
   .parse()
-  .opts<{ quick?: true }>()
+  .opts<{ quick?: true; only: Part[] }>()
 const plan = quick
-  ? { rounds: 3, latencyMs: 4000, windows: 100, connections: 2000, commitMs: 1500, stalledMs: 3000 }
+  ? { rounds: 3, latencyMs: 4000, windows: 80, connections: 2000, commitMs: 1500, stalledMs: 3000 }
   : {
       rounds: 5,
       latencyMs: 15_000,
@@ -43,112 +60,101 @@ const WORKSPACES = 8
 const COMMIT_CLIENTS = 80
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
-/** Where it is, for those who watch; the figures go to stdout. */
+/** How far it is, for those who watch. */
 const at = (step: string) => void process.stderr.write(`${step}\n`)
+const has = (...some: Part[]) => some.some((part) => only.includes(part))
+
 const place = await openPlace()
 const clients = startProcess<ClientCommands>('clients.ts')
 const feed = startProcess<FeedServerCommands>('feed-server.ts')
 const bare = startProcess<BareServerCommands>('bare-server.ts')
+const measured: Measured = { latency: [], memory: null, rounds: null, commits: [] }
 try {
-  const served = await throughService(place)
-  const { rounds, commits, stalled } = await beside(place)
-  say(latencyTable(served.latency))
-  say(throughputTable(rounds))
-  const commitsRatio = ratioOf(commits.map(({ withClients, without }) => withClients / without))
-  const perSecond = (of: 'withClients' | 'without') =>
-    Math.round(median(commits.map((round) => round[of])) / (plan.commitMs / 1000))
-  say(
-    `commits/s: ${perSecond('without')} without clients, ${perSecond('withClients')} with ${COMMIT_CLIENTS}`,
-  )
-  say(
-    `memory: ${served.memory.kbPerConnection} KB for each of ${served.memory.connections} idle connections`,
-  )
-  say(stalledLine(stalled))
-  const many = served.latency.at(-1) as LatencyRow
-  say(
-    JSON.stringify({
-      p50Ms: many.p50Ms,
-      p99Ms: many.p99Ms,
-      vsWsBroadcast: round(
-        middle(rounds.feed) / Math.max(middle(rounds.bare), middle(rounds.prepared)),
-      ),
-      batchedVsSingle: round(middle(rounds.feed) / middle(rounds.single)),
-      kbPerIdleConnection: served.memory.kbPerConnection,
-      commitsRatio,
-    }),
-  )
+  if (has('latency', 'memory')) await throughService()
+  if (has('throughput', 'commits', 'stalled')) await besideService()
+  say(JSON.stringify(figuresOf(measured)))
 } finally {
   for (const child of [clients, feed, bare]) child.stop()
   await place.stop()
 }
 process.exit(0)
 
-async function throughService(of: Place) {
-  const { url: databaseUrl } = await of.createDatabase('service')
-  return withService(databaseUrl, async (service, admin) => {
-    const counts = [1, 100, 1000]
-    at('latency')
-    const latency = await measureLatency(service, clients, { ...admin, counts, ms: plan.latencyMs })
+async function throughService(): Promise<void> {
+  const { url: databaseUrl } = await place.createDatabase('service')
+  await withService(databaseUrl, async (service, admin) => {
+    if (has('latency')) {
+      at('latency')
+      const of = { ...admin, counts: [1, 100, 1000], ms: plan.latencyMs }
+      measured.latency = await measureLatency(service, clients, of)
+      say(latencyTable(measured.latency))
+    }
+    if (!has('memory')) return
     at('memory')
-    const memory = await measureMemory(service, clients, {
-      ...admin,
-      connections: plan.connections,
-    })
-    return { latency, memory }
+    const { connections } = plan
+    measured.memory = await measureMemory(service, clients, { ...admin, connections })
+    say(`memory: ${measured.memory.kbPerConnection} KB for each of ${connections} idle connections`)
   })
 }
 
-async function beside(of: Place) {
-  const { url: databaseUrl, client: sql } = await of.createDatabase('feed')
-  const { url, ids, leadIds, headers } = await feed.call('start', {
-    databaseUrl,
-    // One for events in bulk, apart from those that are scored.
-    workspaces: WORKSPACES + 1,
-  })
-  const target = { id: ids.at(-1) as string, leadIds: leadIds.at(-1) as string[] }
-  const own = { url, headers: headers.at(-1) as Record<string, string>, target, sql }
-  const { url: bareUrl } = await bare.call('start')
-  const bed = { clients, count: CLIENTS, windows: plan.windows }
-  const rounds: Record<'feed' | 'bare' | 'prepared' | 'single', Round[]> = {
-    feed: [],
-    bare: [],
-    prepared: [],
-    single: [],
+async function besideService(): Promise<void> {
+  const { url: databaseUrl, client: sql } = await place.createDatabase('feed')
+  // One workspace for events in bulk, apart from those that are scored.
+  const workspaces = WORKSPACES + 1
+  const { url, ids, leadIds, headers } = await feed.call('start', { databaseUrl, workspaces })
+  const target: Target = { id: ids.at(-1) as string, leadIds: leadIds.at(-1) as string[] }
+  const bulk = { url, headers: headers.at(-1) as Record<string, string>, target, sql }
+  if (has('throughput')) {
+    measured.rounds = await throughput(databaseUrl, bulk)
+    say(throughputTable(measured.rounds))
   }
+  if (has('commits')) {
+    const of = { url, headers: headers.slice(0, -1), count: COMMIT_CLIENTS, ms: plan.commitMs }
+    measured.commits = await commits(of)
+    say(commitsLine(measured.commits, of))
+  }
+  if (!has('stalled')) return
+  at('stalled clients')
+  const of = { ...bulk, count: 20, stalled: 10, ms: plan.stalledMs }
+  say(stalledLine(await stalledRow(feed, clients, of)))
+}
+
+async function throughput(
+  databaseUrl: string,
+  bulk: Parameters<typeof feedRound>[2],
+): Promise<ThroughputRounds> {
   at('throughput')
-  // The first makes the events that the others broadcast.
-  await feedRound(bed, feed, own)
-  const batched = await eventsOf(databaseUrl, target.id, EVENTS_PER_FRAME, plan.windows + 1)
-  const single = await eventsOf(databaseUrl, target.id, 1, (plan.windows + 1) * EVENTS_PER_FRAME)
-  const one = { url: bareUrl, frames: batched, framesPerWindow: 1 }
+  const { url } = await bare.call('start')
+  const { windows } = plan
+  const bed = { clients, count: CLIENTS, windows }
+  const few = { ...bed, count: SINGLE_CLIENTS }
+  const rounds: ThroughputRounds = { feed: [], bare: [], prepared: [], single: [] }
+  // The first makes the events that the others broadcast, and warms the server.
+  await feedRound(bed, feed, bulk)
+  const batched = await eventsOf(databaseUrl, bulk.target.id, EVENTS_PER_FRAME, windows + 1)
+  const each = await eventsOf(databaseUrl, bulk.target.id, 1, (windows + 1) * EVENTS_PER_FRAME)
+  const one = { url, frames: batched, framesPerWindow: 1 }
+  const many = { url, frames: each, framesPerWindow: EVENTS_PER_FRAME, prepared: false }
   for (let done = 0; done < plan.rounds; done++) {
-    rounds.feed.push(await feedRound(bed, feed, own))
+    rounds.feed.push(await feedRound(bed, feed, bulk))
     rounds.bare.push(await bareRound(bed, bare, { ...one, prepared: false }))
     rounds.prepared.push(await bareRound(bed, bare, { ...one, prepared: true }))
-    rounds.single.push(
-      await bareRound({ ...bed, count: SINGLE_CLIENTS }, bare, {
-        url: bareUrl,
-        frames: single,
-        framesPerWindow: EVENTS_PER_FRAME,
-        prepared: false,
-      }),
-    )
+    rounds.single.push(await bareRound(few, bare, many))
     const last = Object.entries(rounds).map(([name, all]) => `${name} ${all.at(-1)?.perCoreSecond}`)
     at(`throughput, round ${done + 1}: ${last.join(', ')}`)
   }
+  return rounds
+}
+
+async function commits(of: Parameters<typeof commitRound>[2]): Promise<CommitRound[]> {
   at('commits')
-  const commits = []
-  const sending = { url, headers: headers.slice(0, -1), count: COMMIT_CLIENTS, ms: plan.commitMs }
-  for (let done = 0; done < plan.rounds; done++)
-    commits.push(await commitRound(feed, clients, sending))
-  at('stalled clients')
-  const stalled = await stalledRow(feed, clients, {
-    ...own,
-    count: 20,
-    stalled: 10,
-    ms: plan.stalledMs,
-  })
-  return { rounds, commits, stalled }
+  const rounds: CommitRound[] = []
+  await feed.call('commit', { writers: 32, ms: of.ms })
+  for (let done = 0; done < plan.rounds; done++) {
+    const round = await commitRound(feed, clients, of)
+    rounds.push(round)
+    at(`commits, round ${done + 1}: ${JSON.stringify(round)}`)
+  }
+  return rounds
 }
 
 async function eventsOf(databaseUrl: string, id: string, perFrame: number, count: number) {
@@ -158,52 +164,4 @@ async function eventsOf(databaseUrl: string, id: string, perFrame: number, count
   } finally {
     await database.close()
   }
-}
-
-function latencyTable(rows: LatencyRow[]): string {
-  const table = new Table({
-    head: ['clients', 'p50 ms', 'p99 ms', 'scores /s'],
-    colAligns: ['right', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
-  })
-  for (const { clients: count, p50Ms, p99Ms, eventsPerSecond } of rows) {
-    table.push([count, p50Ms, p99Ms, eventsPerSecond])
-  }
-  return table.toString()
-}
-
-function throughputTable(rounds: Record<string, Round[]>): string {
-  const names: Record<string, string> = {
-    feed: `feed, batches of ${EVENTS_PER_FRAME}`,
-    bare: 'bare ws, the same frames as texts',
-    prepared: 'bare ws, the same frames as bytes',
-    single: 'bare ws, one send per event',
-  }
-  const table = new Table({
-    head: ['server', 'events per core-second', 'cores used'],
-    colAligns: ['left', 'right', 'right'],
-    style: { head: [], border: [] },
-  })
-  for (const [name, all] of Object.entries(rounds)) {
-    const cores = median(all.map(({ coresUsed }) => coresUsed))
-    table.push([names[name], middle(all), cores.toFixed(2)])
-  }
-  return table.toString()
-}
-
-function stalledLine({ p99Ms, stalled, kbPerStalled, closedAsSlow }: StalledRow): string {
-  const [alone, with_] = p99Ms
-  return `p99 of clients that take everything: ${alone} ms, beside ${stalled} that take nothing ${with_} ms; each of these ${kbPerStalled} KB at most, ${closedAsSlow} closed as slow`
-}
-
-function middle(all: Round[]): number {
-  return Math.round(median(all.map(({ perCoreSecond }) => perCoreSecond)))
-}
-
-function ratioOf(ratios: number[]): number {
-  return round(median(ratios))
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100
 }

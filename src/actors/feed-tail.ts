@@ -124,16 +124,11 @@ function firstAfter(events: EncodedEvent[], seq: number): number {
  * in the same place with the same filter share one text. Answers those that are too slow.
  */
 export function deliver(members: Iterable<Member>, events: EncodedEvent[], to: number): Member[] {
-  const texts = new Map<string, string | null>()
+  const textFor = frameTexts(events, to)
   const slow: Member[] = []
   for (const member of members) {
     if (member.seen >= to) continue
-    const key = `${member.told} ${member.seen} ${member.filterKey}`
-    let text = texts.get(key)
-    if (text === undefined) {
-      text = frameFor(member, events, to)
-      texts.set(key, text)
-    }
+    const text = textFor(member)
     if (member.live && (member.owed || isCongested(member.subscriber, text))) {
       if (!owe(member, wantedBy(member, events))) slow.push(member)
       member.seen = to
@@ -147,6 +142,25 @@ export function deliver(members: Iterable<Member>, events: EncodedEvent[], to: n
     if (text !== null) member.told = to
   }
   return slow
+}
+
+type Place = Pick<Member, 'told' | 'seen' | 'filterKey'>
+
+/** Most members are where the one before them was: they cost no look-up. */
+function frameTexts(events: EncodedEvent[], to: number): (member: Member) => string | null {
+  const texts = new Map<string, string | null>()
+  let before: Place | null = null
+  let text: string | null = null
+  return (member) => {
+    const { told, seen, filterKey } = member
+    if (before?.told === told && before.seen === seen && before.filterKey === filterKey) return text
+    before = { told, seen, filterKey }
+    const key = `${told} ${seen} ${filterKey}`
+    const known = texts.get(key)
+    text = known === undefined ? frameFor(member, events, to) : known
+    texts.set(key, text)
+    return text
+  }
 }
 
 function wantedBy({ seen, subscriber }: Member, events: EncodedEvent[]): EncodedEvent[] {

@@ -26,12 +26,30 @@ export const socketLimits: SocketLimits = {
 /** A close reason travels in a control frame. */
 const REASON_BYTES_MAX = 123
 
+/**
+ * Members of a group get the same text one after the other: turned into bytes once for all of them,
+ * instead of by each `send`.
+ */
+export function frameBytes(): (text: string) => Buffer {
+  let last = ''
+  let bytes = Buffer.alloc(0)
+  return (text) => {
+    if (text !== last) {
+      last = text
+      bytes = Buffer.from(text)
+    }
+    return bytes
+  }
+}
+
+const AS_TEXT = { binary: false }
+
 /** Attaches every handler before it returns: what the client has sent already is not lost. */
 export function openSession(
   socket: WebSocket,
   { who, hello }: Admission,
   hub: FeedHub,
-  limits: SocketLimits,
+  { limits, bytesOf }: { limits: SocketLimits; bytesOf(text: string): Buffer },
 ): FeedSession {
   const id = uuidv7()
   const tooManyFrames = frameCounter(limits.framesPerSecondMax)
@@ -53,7 +71,7 @@ export function openSession(
       send(text) {
         if (socket.readyState !== socket.OPEN) return 'ok'
         if (socket.bufferedAmount > limits.bufferedBytesMax) return 'slow'
-        socket.send(text)
+        socket.send(bytesOf(text), AS_TEXT)
         return 'ok'
       },
       bufferedBytes: () => socket.bufferedAmount,

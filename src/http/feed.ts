@@ -23,7 +23,7 @@ import type { Log } from '../log.ts'
 import type { Guard } from './auth.ts'
 import { type Admission, type FeedEntrance, feedEntrance } from './feed-entrance.ts'
 import type { FeedSessions } from './feed-sessions.ts'
-import { openSession, type SocketLimits, socketLimits } from './feed-socket.ts'
+import { frameBytes, openSession, type SocketLimits, socketLimits } from './feed-socket.ts'
 import { addSseRoute } from './feed-sse.ts'
 import { time } from './fields.ts'
 import type { FailedAttempts } from './limits.ts'
@@ -183,6 +183,7 @@ function pollAnswer(page: FeedPage, query: PollQuery): z.output<typeof answerSch
 function addSocketRoute(app: FastifyInstance, deps: SocketDeps): void {
   const { entrance, sessions, hub, limits } = deps
   const admissions = new WeakMap<FastifyRequest, Admission>()
+  const sending = { limits, bytesOf: frameBytes() }
   const route: RouteOptions = {
     method: 'GET',
     url: '/api/v1/feed/ws',
@@ -203,7 +204,7 @@ function addSocketRoute(app: FastifyInstance, deps: SocketDeps): void {
       admissions.set(request, await entrance.admit(request, reply, ticketOf(request)))
     },
     wsHandler(socket, request) {
-      sessions.add(openSession(socket, admissions.get(request) as Admission, hub, limits))
+      sessions.add(openSession(socket, admissions.get(request) as Admission, hub, sending))
     },
     handler() {
       throw new Problem('bad-request', {

@@ -1,8 +1,11 @@
 /** The feed as server-sent events: the same frames, resumed by event id. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../src/database.ts'
 import { testDatabase } from '../support/database.ts'
 import {
+  addEvents,
   connect,
   type Frame,
   inbox,
@@ -14,7 +17,7 @@ import {
 import { type FeedServer, feedServer } from '../support/feed-server.ts'
 import { suite } from '../support/suite.ts'
 
-const test = suite('feed by server-sent events')
+const test = suite('feed by server-sent events', 120_000)
 let database: Database
 let server: FeedServer
 let workspace: ScoredWorkspace
@@ -173,6 +176,37 @@ test('one token opens a bounded number of connections, whatever their transport'
   socket.socket.close()
   await socket.closed
   // The server hears of it a moment later than we do.
+  let again = await follow()
+  while (again.response.status === 429) again = await follow()
+  assert.is(again.response.status, 200)
+})
+
+test('a client that takes nothing is cut off for good, and its place is free', async () => {
+  await server.close()
+  server = await feedServer(database, { limits: { socketsPerTokenMax: 1 } })
+  const abort = new AbortController()
+  aborts.push(abort)
+  // Its body is never read: the network between the two fills up.
+  const stalled = await fetch(`${server.url}/api/v1/feed/sse`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: abort.signal,
+  })
+  assert.is(stalled.status, 200)
+  // More leads than may be owed, and more bytes than the network holds.
+  const leadIds = range(1, 2100).map(() => uuidv7())
+  await database.query(
+    'insert into lead (id, workspace_id) select id, $2::uuid from unnest($1::uuid[]) as id',
+    [leadIds, workspace.id],
+  )
+  while (server.hub.meters().slowClosed === 0) {
+    const some = { workspaceId: workspace.id, leadIds, count: 2100, reasoning: 'x'.repeat(4000) }
+    const last = await addEvents(database, some)
+    server.hub.wake(workspace.id)
+    // Not before the stream has taken them, or the next ones would come in one frame with these.
+    while (server.hub.meters().events < last && server.hub.meters().slowClosed === 0) {
+      await delay(5)
+    }
+  }
   let again = await follow()
   while (again.response.status === 429) again = await follow()
   assert.is(again.response.status, 200)
