@@ -1,6 +1,7 @@
 /** The process's logger: JSON lines, or readable ones where a person watches a terminal. */
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { build as prettyStream } from 'pino-pretty'
+import { codeOf } from './domain/sql.ts'
 
 export type Log = Logger
 
@@ -28,6 +29,15 @@ export function openLog(options: {
     settings,
     prettyStream({ colorize: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname', sync: true }),
   )
+}
+
+/** One line per failure. A database error is named by its code: its message may quote values. */
+export function warnOf(log: Log, what: string): (error: unknown) => void {
+  return (error) => {
+    const code = codeOf(error)
+    const { name, message } = error instanceof Error ? error : new Error(String(error))
+    log.warn({ code, error: name }, `${what}: ${code ?? message.split('\n')[0]}`)
+  }
 }
 
 /** Only these members: a database error also carries the statement's parameters, message text among them. */

@@ -30,7 +30,7 @@ const runElsewhere: [RegExp, string][] = [
   [/^DATABASE_URL=postgres:\S+ npx pm2 start ecosystem.config.js$/, 'test/chaos/pm2.ts'],
   [/^npx pm2 reload leadpulse$/, 'test/chaos/pm2.ts'],
 ]
-const isRunHere = (block: string) => /\bcurl\b|^npm run backfill\b/m.test(block)
+const isRunHere = (block: string) => /\bcurl\b|^npm run (backfill|drain)\b/m.test(block)
 
 interface Block {
   document: string
@@ -58,6 +58,7 @@ test.before(async () => {
   const settings = {
     DATA_DIR: place.dataDir,
     SCORING_QUIET_MS: '50',
+    CRON_SECRET: 'a-secret-of-the-cron-job',
     ...(place.databaseUrl && { DATABASE_URL: place.databaseUrl }),
   }
   service = await startService(settings)

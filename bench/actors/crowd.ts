@@ -65,6 +65,7 @@ export function crowd(source: Iterator<CrowdJob>, heldMax: number) {
         onEnd(ended)
         onEnded?.()
       }),
+    hasTimeFor: () => true,
     isSaturated: () => false,
     random: Math.random,
     takeOverOrphans: async () => 0,

@@ -19,6 +19,8 @@ export interface DispatcherOptions {
   scoringHeldMax: number
   startPostProcess(channel: Channel, job: ClaimedJob<PostProcessData>): void
   startScoring(job: ClaimedJob<ScoringData>, onEnd: (job: ClaimedJob) => void): LeadScorer
+  /** Whether a job of this queue that began now would end in time. */
+  hasTimeFor(queue: QueueName): boolean
   /** As many calls wait here as may run at once: another process would come to a new one sooner. */
   isSaturated(): boolean
   random(): number
@@ -34,6 +36,8 @@ export interface Dispatcher {
   settled(job: ClaimedJob): void
   /** Stops fetching, gives back what waits, waits `graceMs` for calls in flight, then aborts them. */
   shutdown(graceMs: number): Promise<void>
+  /** Nothing is held and nothing is being fetched. */
+  isIdle(): boolean
   meters(): { postProcessing: number; scoring: Record<string, number> }
 }
 
@@ -86,6 +90,7 @@ export function dispatcher(options: DispatcherOptions): Dispatcher {
       actor.stop()
       claims.stop()
     },
+    isIdle: () => !held.isBusy(),
     meters: () => ({ postProcessing: held.postProcessing(), scoring: held.phases() }),
   }
 }
@@ -102,7 +107,7 @@ function behavior(
   const lookPast = pace(LOOK_PAST_MS)
 
   function fetch(queue: QueueName): void {
-    if (isStopping()) return
+    if (isStopping() || !options.hasTimeFor(queue)) return
     if (fetching.has(queue)) {
       again.add(queue)
       return
@@ -264,8 +269,7 @@ async function shutdown(
       resolve()
     })
   })
-  const busy = () => held.scorers.size + held.postProcessing() + held.fetching.size > 0
-  while (!late && busy()) {
+  while (!late && held.isBusy()) {
     await Promise.race([held.change(), timeUp])
   }
   await Promise.all([...held.scorers.values()].map(giveBack))

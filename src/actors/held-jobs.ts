@@ -68,6 +68,7 @@ export function heldJobs(scoringHeldMax: number) {
     /** Resolves at the next job that ends. */
     change: () => new Promise<void>((resolve) => void onChange.push(resolve)),
     postProcessing: () => postProcess.size,
+    isBusy: () => scorers.size + postProcess.size + fetching.size > 0,
     phases() {
       const counts: Record<string, number> = {}
       for (const scorer of scorers.values()) {

@@ -8,6 +8,7 @@ import type { Channel } from '../domain/channels/inbound-event.ts'
 import type { Outside } from '../domain/post-process/outside.ts'
 import { postProcess } from '../domain/post-process/run-steps.ts'
 import type { Store } from '../domain/sql.ts'
+import type { QueueName } from '../job-queues.ts'
 import { type ClaimedJob, type Jobs, type PostProcessData, StaleClaimError } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
 import { failCrashed } from './crashed-job.ts'
@@ -20,6 +21,8 @@ export interface PostProcessOptions {
   store: Store
   jobs: Jobs
   outside: Outside
+  /** Whether a job that began now would end in time; it is given back where not. */
+  hasTimeFor(queue: QueueName): boolean
   /** The job is no longer held here; `scoring` when a scoring job may be due. */
   onSettled(job: PostProcessJob, scoring: boolean): void
   onError(job: PostProcessJob, error: unknown): void
@@ -94,9 +97,11 @@ function behavior(self: Self<Message>, options: PostProcessOptions): Behavior<Me
 
 async function process(
   job: PostProcessJob,
-  { store, jobs, outside }: PostProcessOptions,
+  { store, jobs, outside, hasTimeFor }: PostProcessOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  // It may have waited here for another message of its lead.
+  if (!hasTimeFor(job.queue)) return jobs.release(job, 0)
   try {
     await jobs.begin(job)
     await postProcess({ store, outside }, job.data, signal)

@@ -11,6 +11,8 @@ export interface RecoveryOptions {
   system: ActorSystem
   store: Store
   jobs: Jobs
+  /** Somebody restarted the service, perhaps with what was missing: parked leads get a chance. */
+  retryParked: boolean
   /** Leads found and sent again. */
   onRecovered(count: number): void
   onError(error: unknown): void
@@ -38,11 +40,10 @@ export function recoveryActor(options: RecoveryOptions): Actor<Message> {
     name: 'recovery',
     restart: defaultRestart,
     incarnate(self) {
-      let first = true
+      let retryParked = options.retryParked
       function sweep(): void {
-        // Somebody restarted the service, perhaps with what was missing: parked leads get a chance.
-        const parkedToo = first
-        first = false
+        const parkedToo = retryParked
+        retryParked = false
         self.run(
           () => sendDirty(options, parkedToo),
           (found): Message => ({ type: 'swept', found }),

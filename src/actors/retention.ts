@@ -5,6 +5,8 @@ import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 export interface RetentionOptions {
   system: ActorSystem
   pruner: Pruner
+  /** Before the first batch; absent: a while after the start. */
+  firstMs?: number
   now(): number
   onPruned(pruned: Pruned): void
   onError(error: unknown): void
@@ -26,7 +28,7 @@ export function retentionActor(options: RetentionOptions): Actor<Message> {
     name: 'retention',
     restart: defaultRestart,
     incarnate(self) {
-      self.after(FIRST_MS, { type: 'prune' })
+      self.after(options.firstMs ?? FIRST_MS, { type: 'prune' })
       return {
         handle(message) {
           switch (message.type) {

@@ -22,6 +22,7 @@ export type AuditAction =
   | 'rejected.replay'
   | 'job.retry'
   | 'job.redrive'
+  | 'job.drain'
   | 'backfill.start'
 
 export interface AuditEntry {

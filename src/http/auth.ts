@@ -156,12 +156,16 @@ export interface Guard {
   requireRole(role: Role): Hook
   /** An `onRequest` hook for what only the instance admin may do. */
   requireInstanceAdmin(): Hook
+  /** The same, and for the bearer of CRON_SECRET, who is no principal. */
+  requireInstanceAdminOrCron(): Hook
   /** Who was let through by one of the hooks. */
   principalOf(request: object): Principal
+  /** Null: the bearer of CRON_SECRET. */
+  personOf(request: object): Principal | null
 }
 
 export function openGuard(
-  auth: Pick<Authenticator, 'authenticate'>,
+  auth: Pick<Authenticator, 'authenticate' | 'isCron'>,
   attempts: FailedAttempts,
 ): Guard {
   const principals = new WeakMap<object, Principal>()
@@ -182,6 +186,13 @@ export function openGuard(
     return principal
   }
 
+  const requireInstanceAdmin: Hook = async (request, reply) => {
+    const principal = await enter(request, reply)
+    if (!principal.instanceAdmin) {
+      throw new Problem('forbidden', { detail: 'Takes the admin token of this instance' })
+    }
+  }
+
   return {
     requireRole: (role) => async (request, reply) => {
       const principal = await enter(request, reply)
@@ -189,16 +200,16 @@ export function openGuard(
         throw new Problem('forbidden', { detail: `Takes a token with the role ${role}` })
       }
     },
-    requireInstanceAdmin: () => async (request, reply) => {
-      const principal = await enter(request, reply)
-      if (!principal.instanceAdmin) {
-        throw new Problem('forbidden', { detail: 'Takes the admin token of this instance' })
-      }
+    requireInstanceAdmin: () => requireInstanceAdmin,
+    requireInstanceAdminOrCron: () => async (request, reply) => {
+      if (auth.isCron(request.headers.authorization)) reply.header('cache-control', 'no-store')
+      else await requireInstanceAdmin(request, reply)
     },
     principalOf(request) {
       const principal = principals.get(request)
       if (!principal) throw new Error('principalOf on a route without guard')
       return principal
     },
+    personOf: (request) => principals.get(request) ?? null,
   }
 }

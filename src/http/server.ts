@@ -24,6 +24,7 @@ import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
 import { type DashboardDeps, dashboardRoutes } from './dashboard.ts'
 import { registerDocs } from './docs.ts'
 import { type DraftsDeps, draftsRoutes } from './drafts.ts'
+import { DRAIN_BUDGET_MS_MAX, type DrainDeps, drainRoutes } from './drain.ts'
 import { clientErrorHandler, errorHandler, notFoundHandler } from './error-handler.ts'
 import { type FeedDeps, feedRoutes } from './feed.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
@@ -54,6 +55,7 @@ type ResourceDeps = WorkspacesDeps &
   DraftsDeps &
   ClayDeps &
   JobsDeps &
+  DrainDeps &
   AiUsageDeps &
   BackfillDeps &
   HealthDeps &
@@ -74,8 +76,8 @@ export interface ServerDeps extends Omit<ResourceDeps, Own | 'auth' | 'log'> {
 
 /** Longer than the 60 s after which common proxies drop an idle connection to us. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
-/** A silent socket; above the 240 s that a job drain may take before its first byte. */
-const CONNECTION_TIMEOUT_MS = 300_000
+/** A silent socket; above what a job drain may take before its first byte. */
+const CONNECTION_TIMEOUT_MS = DRAIN_BUDGET_MS_MAX + 60_000
 /** Feed clients send small subscriptions only. */
 const WEBSOCKET_PAYLOAD_BYTES_MAX = 8 * 1024
 /** Without it, one client that never answers the close frame holds shutdown for 30 s. */
@@ -162,6 +164,7 @@ async function registerRoutes(
   await app.register(backfillRoutes, { deps: shared })
   await app.register(aiUsageRoutes, { deps: shared })
   await app.register(jobsRoutes, { deps: shared })
+  await app.register(drainRoutes, { deps: shared })
   await app.register(healthRoutes, { deps: shared })
   await app.register(webhookRoutes, { deps: { ...deps.webhooks, ...own } })
   await app.register(feedRoutes, { deps: { ...deps.feed, ...own } })

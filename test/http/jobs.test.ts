@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
 import { type QueueName, SCORING_QUEUE } from '../../src/job-queues.ts'
 import type { ClaimedJob, PostProcessData } from '../../src/jobs.ts'
-import { type TestApi, testApi, testWorkspace } from '../support/api.ts'
+import { ADMIN_TOKEN, CRON_SECRET, type TestApi, testApi, testWorkspace } from '../support/api.ts'
 import { insertLead } from '../support/lead-rows.ts'
 import { suite } from '../support/suite.ts'
 
@@ -205,6 +205,49 @@ test('a wrong filter names what it takes', async () => {
   const { status, body } = await call('GET', '?state=broken')
   assert.is(status, 400)
   assert.match(body.errors[0].message, 'takes one of waiting, retrying')
+})
+
+const drain = (token: string | null, query = '') =>
+  api.call('POST', `/api/v1/jobs/drain${query}`, { token })
+
+test('a drain is for the instance admin and the bearer of CRON_SECRET', async () => {
+  const answer = { processed: 3, failed: 1, remaining: 2 }
+  for (const token of [CRON_SECRET, ADMIN_TOKEN]) {
+    const { status, body, headers } = await drain(token, '?budgetMs=5000')
+    assert.is(status, 200)
+    assert.equal(body, answer)
+    assert.is(headers['cache-control'], 'no-store')
+  }
+  assert.equal(api.calls.drained.splice(0), [5000, 5000])
+  for (const token of [null, `${CRON_SECRET}x`, 'no-token-of-ours']) {
+    assert.is((await drain(token)).status, 401)
+  }
+  for (const token of Object.values(workspace.tokens)) assert.is((await drain(token)).status, 403)
+  assert.equal(api.calls.drained, [])
+  // Only what a person did.
+  assert.equal(
+    await api.database.query(`select actor, detail from audit_event where action = 'job.drain'`),
+    [{ actor: 'instance-admin', detail: { budgetMs: 5000, ...answer } }],
+  )
+})
+
+test('CRON_SECRET opens the drain and nothing else', async () => {
+  assert.is((await api.call('GET', '/api/v1/jobs', { token: CRON_SECRET })).status, 401)
+})
+
+test('a drain takes a budget that it can keep, and one call at a time', async () => {
+  await drain(CRON_SECRET)
+  assert.equal(api.calls.drained.splice(0), [240_000])
+  for (const wrong of ['999', '240001', '5e3x', '1.5', '']) {
+    const { status, body } = await drain(CRON_SECRET, `?budgetMs=${wrong}`)
+    assert.is(status, 400, wrong)
+    const takes = 'takes a whole number from 1000 to 240000'
+    assert.equal(body.errors, [{ field: 'budgetMs', message: takes }])
+  }
+  api.answers.drain = null
+  const { status, body } = await drain(CRON_SECRET)
+  assert.is(status, 409)
+  assert.match(body.detail, 'under way')
 })
 
 test.run()

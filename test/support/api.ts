@@ -33,6 +33,8 @@ export interface PortCalls {
   forgottenTokens: string[]
   forgottenJobs: LeadRef[]
   replayed: { workspaceId: string; rejectedId: string }[]
+  /** Budgets of drains. */
+  drained: number[]
 }
 
 export interface TestApi {
@@ -42,7 +44,11 @@ export interface TestApi {
   routes: RouteOptions[]
   calls: PortCalls
   /** What the next calls of a port answer; set by tests. */
-  answers: { replay: ReplayResult | null; health: () => Promise<HealthReport> }
+  answers: {
+    replay: ReplayResult | null
+    health: () => Promise<HealthReport>
+    drain: Awaited<ReturnType<ServerDeps['drain']>>
+  }
   call(method: string, url: string, options?: CallOptions): Promise<Answer>
   close(): Promise<void>
 }
@@ -74,10 +80,12 @@ export async function testApi(
     forgottenTokens: [],
     forgottenJobs: [],
     replayed: [],
+    drained: [],
   }
   const answers: TestApi['answers'] = {
     replay: { status: 'accepted', messageId: 'm-1' },
     health: async () => ({ ready: true, checks: { database: { ok: true } } }),
+    drain: { processed: 3, failed: 1, remaining: 2 },
   }
   const routes: RouteOptions[] = []
   const jobs = beside?.jobs ?? openJobs(database, silentLog)
@@ -99,6 +107,10 @@ export async function testApi(
     window: { quietMs: 3000, maxWaitMs: 15_000 },
     webDist: join(import.meta.dirname, 'no-such-directory'),
     backfillSoon() {},
+    async drain(budgetMs) {
+      calls.drained.push(budgetMs)
+      return answers.drain
+    },
     scoreSoon: async (leads) => void calls.scored.push(...leads),
     callbackTokens,
     forgetConnection: (hashes) => void calls.forgottenConnections.push(...hashes),

@@ -35,13 +35,22 @@ export interface LlmApp {
   close(): Promise<void>
 }
 
+export interface LlmAppOptions extends Partial<OpenAiScorerOptions> {
+  llmConcurrency?: number
+  /** False: as with ROLE=web. */
+  runsJobs?: boolean
+  /** Of each call to the model. */
+  latencyMs?: number
+  appLog?: Log
+}
+
 export async function llmApp(
-  options: Partial<OpenAiScorerOptions> & { llmConcurrency?: number; appLog?: Log } = {},
+  options: LlmAppOptions = {},
 ): Promise<LlmApp> {
   const database = await testDatabase()
   const jobs = openJobs(database, silentLog)
   await jobs.start()
-  const fake = await fakeOpenAi()
+  const fake = await fakeOpenAi({ latencyMs: options.latencyMs ?? 0 })
   const startedAt = Date.now()
   const workspace = await makeWorkspace(database)
   let passedMs = 0
@@ -74,7 +83,8 @@ export async function llmApp(
       llmConcurrency: options.llmConcurrency ?? 4,
       scoringHeldMax: 100,
       window: { quietMs: 20, maxWaitMs: 200 },
-      runsJobs: true,
+      callTimeoutMs: options.timeoutMs ?? 5000,
+      runsJobs: options.runsJobs ?? true,
       now: Date.now,
       random: Math.random,
     })

@@ -19,6 +19,8 @@ export type Thing =
 export interface RouteRow {
   /** `nobody`: open to everybody; `instance`: the instance admin; `url`: whoever knows the URL. */
   needs: 'nobody' | 'url' | 'instance' | Role
+  /** The bearer of CRON_SECRET, too; he is nobody whose name is written down. */
+  cron?: true
   thing?: Thing
   /** Given the id of the thing. */
   body?: (id: string) => object
@@ -65,6 +67,7 @@ export const routeTable: Record<string, RouteRow> = {
   'GET /api/v1/jobs/stats': viewer(),
   'GET /api/v1/jobs/parked': viewer(),
   'POST /api/v1/jobs/redrive': writes('job.redrive'),
+  'POST /api/v1/jobs/drain': { needs: 'instance', cron: true, audit: 'job.drain' },
   'POST /api/v1/backfill': writes('backfill.start', {
     body: () => ({ scope: 'all', dryRun: false }),
   }),
