@@ -1,46 +1,78 @@
 #!/usr/bin/env node
-/** The command line: names the subcommands, runs one, and ends every expected error in one line. */
+/**
+ * The command line: names the subcommands, runs one, and ends every expected error in one line.
+ * Started by `bin/leadpulse.js`, under whatever Node that finds. Exit codes: docs/cli.md.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { backfillCommand } from './backfill/command.ts'
 import { backfill } from './backfill/run.ts'
+import { drainCommand } from './cli/drain.ts'
+import { eraseCommand } from './cli/erase.ts'
+import { jobsCommand } from './cli/jobs.ts'
+import { replayCommand } from './cli/replay.ts'
+import { tokensCommand } from './cli/tokens.ts'
 import { CommandError } from './command-error.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
 import { evalCommand } from './eval/command.ts'
 import { evaluate } from './eval/run.ts'
 import { simulateCommand, tokenOf } from './simulate/options.ts'
 import { simulate } from './simulate/run.ts'
+import { StartupError } from './startup-error.ts'
 
-async function main(): Promise<void> {
-  const config = readConfig()
-  const program = new Command('leadpulse')
-    .description('Leadpulse scores sales leads live. `npm start` runs the service.')
+const examples = `
+Commands that ask a running service take --url, --token, --workspace and --json. Settings come from the
+environment, as for the service.
+
+Examples:
+  leadpulse start
+  leadpulse simulate --rate 50 --seconds 60
+  leadpulse jobs stats
+  leadpulse drain --budget 5000
+  leadpulse erase dana@harlow.example
+`
+
+function program(config: Config): Command {
+  return new Command('leadpulse')
+    .description('Leadpulse scores sales leads live.')
     .version(version())
     .showHelpAfterError(false)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  leadpulse simulate\n  leadpulse simulate --rate 50 --seconds 60\n  leadpulse simulate --help',
+    .addHelpText('after', examples)
+    .addCommand(startCommand())
+    .addCommand(
+      simulateCommand(config, async (options) => {
+        const token = tokenOf(options, config)
+        const isGood = await simulate(options, { token, output: process.stdout })
+        if (!isGood) process.exitCode = 1
+      }),
     )
-  program.addCommand(
-    simulateCommand(config, async (options) => {
-      const token = tokenOf(options, config)
-      const isGood = await simulate(options, { token, output: process.stdout })
-      if (!isGood) process.exitCode = 1
-    }),
-  )
-  program.addCommand(
-    backfillCommand(config, (options) =>
-      backfill(options, { token: tokenOf(options, config), output: process.stdout }),
-    ),
-  )
-  program.addCommand(
-    evalCommand(async (options) => {
-      const { stdout: output, stderr: progress } = process
-      process.exitCode = await evaluate(options, { openai: config.openai, output, progress })
-    }),
-  )
-  await program.parseAsync()
+    .addCommand(
+      backfillCommand(config, (options) =>
+        backfill(options, { token: tokenOf(options, config), output: process.stdout }),
+      ),
+    )
+    .addCommand(
+      evalCommand(async (options) => {
+        const { stdout: output, stderr: progress } = process
+        process.exitCode = await evaluate(options, { openai: config.openai, output, progress })
+      }),
+    )
+    .addCommand(drainCommand(config))
+    .addCommand(jobsCommand(config))
+    .addCommand(replayCommand(config))
+    .addCommand(tokensCommand(config))
+    .addCommand(eraseCommand(config))
+}
+
+function startCommand(): Command {
+  return new Command('start')
+    .summary('run the service, as npm start does')
+    .description('Runs the service until it is told to stop. Settings: the environment (README).')
+    .addHelpText('after', '\nExamples:\n  leadpulse start\n  PORT=3001 leadpulse start\n')
+    .action(async () => {
+      await import('./main.ts')
+    })
 }
 
 function version(): string {
@@ -50,9 +82,11 @@ function version(): string {
 }
 
 try {
-  await main()
+  await program(readConfig()).parseAsync()
 } catch (error) {
-  if (!(error instanceof CommandError || error instanceof ConfigError)) throw error
-  process.stderr.write(`error: ${error.message}\n`)
+  const lines = error instanceof ConfigError ? error.lines : [(error as Error).message]
+  const isExpected = [CommandError, ConfigError, StartupError].some((kind) => error instanceof kind)
+  if (!isExpected) throw error
+  process.stderr.write(`${lines.map((line) => `error: ${line}`).join('\n')}\n`)
   process.exitCode = 1
 }

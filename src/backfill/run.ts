@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { createProgress } from '../progress.ts'
-import { createApi } from '../simulate/api.ts'
+import { createApi } from '../cli/api.ts'
 import type { BackfillCommandOptions } from './command.ts'
 
 const LOOK_MS = 500

@@ -1,6 +1,6 @@
 /** The connections that the simulated providers send to: found by name and rotated, or made. */
 import { z } from 'zod'
-import type { Api } from './api.ts'
+import type { Api } from '../cli/api.ts'
 import { type FormatName, formatNames } from './payloads/format.ts'
 import { formats } from './payloads/formats.ts'
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { CommandError } from '../command-error.ts'
 import { createProgress, type Progress } from '../progress.ts'
-import { createApi } from './api.ts'
+import { createApi } from '../cli/api.ts'
 import { openConnections } from './connections.ts'
 import { type Delivery, renderStream, replayRendering } from './deliveries.ts'
 import type { SimulateOptions } from './options.ts'

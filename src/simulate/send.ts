@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { causeOf } from './api.ts'
+import { causeOf } from '../cli/api.ts'
 import type { Delivery } from './deliveries.ts'
 import type { FormatName } from './payloads/format.ts'
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Api } from './api.ts'
+import type { Api } from '../cli/api.ts'
 import type { Person } from './people.ts'
 import type { Sent } from './send.ts'
 import type { ScoreArrival, Watch } from './watch.ts'

@@ -1,6 +1,6 @@
 /** Percentiles, the table, and when a message counts as scored. */
 import * as assert from 'uvu/assert'
-import type { Api } from '../../src/simulate/api.ts'
+import type { Api } from '../../src/cli/api.ts'
 import { type Delivery, renderStream } from '../../src/simulate/deliveries.ts'
 import { percentile, remarks, reportRows, table } from '../../src/simulate/report.ts'
 import { planStream } from '../../src/simulate/schedule.ts'
@@ -62,7 +62,7 @@ function settled(sent: Sent[], arrived: ScoreArrival[]) {
   }
   const unused = () => Promise.reject(new Error('not asked'))
   return settle({
-    api: { ...api, get: unused, post: unused },
+    api: { ...api, get: unused, post: unused, delete: unused },
     watch,
     sent,
     startedAt,

@@ -14,6 +14,7 @@ import type { Log } from '../../src/log.ts'
 import { silentLog, testDatabase } from './database.ts'
 import { makeWorkspace } from './events.ts'
 import { type FakeOpenAi, fakeOpenAi } from './fake-openai.ts'
+import { until } from './until.ts'
 
 /** Before the end of gpt-5-nano, whenever the test runs. */
 const DAY_MS = Date.UTC(2026, 10, 24, 10)
@@ -44,9 +45,7 @@ export interface LlmAppOptions extends Partial<OpenAiScorerOptions> {
   appLog?: Log
 }
 
-export async function llmApp(
-  options: LlmAppOptions = {},
-): Promise<LlmApp> {
+export async function llmApp(options: LlmAppOptions = {}): Promise<LlmApp> {
   const database = await testDatabase()
   const jobs = openJobs(database, silentLog)
   await jobs.start()
@@ -104,23 +103,26 @@ export async function llmApp(
       const connection = to.connections.find(({ channel }) => channel === 'email')
       assert.ok(connection)
       const payload = { externalId: `m${++said}`, body, lead: { email } }
-      await llm.app.intake.accept(
-        {
-          id: connection.id,
-          workspaceId: to.id,
-          channel: 'email',
-          provider: generic,
-          signature: null,
-        },
-        {
-          rawBody: Buffer.from(JSON.stringify(payload)),
-          headers: {},
-          url: '',
-          receivedAt: new Date(),
-          connectionId: connection.id,
-        },
-        { keep: true },
-      )
+      const offer = () =>
+        llm.app.intake.accept(
+          {
+            id: connection.id,
+            workspaceId: to.id,
+            channel: 'email',
+            provider: generic,
+            signature: null,
+          },
+          {
+            rawBody: Buffer.from(JSON.stringify(payload)),
+            headers: {},
+            url: '',
+            receivedAt: new Date(),
+            connectionId: connection.id,
+          },
+          { keep: true },
+        )
+      // A busy ingest refuses, and a sender comes again.
+      await until(offer, ({ status }) => status === 'accepted' || status === 'duplicate')
     },
     async restart(changes) {
       await llm.app.stop()
