@@ -30,7 +30,8 @@ const runElsewhere: [RegExp, string][] = [
   [/^DATABASE_URL=postgres:\S+ npx pm2 start ecosystem.config.js$/, 'test/chaos/pm2.ts'],
   [/^npx pm2 reload leadpulse$/, 'test/chaos/pm2.ts'],
 ]
-const isRunHere = (block: string) => /\bcurl\b|^npm run (backfill|drain|jobs|tokens|replay)\b/m.test(block)
+const isRunHere = (block: string) =>
+  /\bcurl\b|^npm run (backfill|drain|jobs|tokens|replay)\b/m.test(block)
 
 interface Block {
   document: string

@@ -1,8 +1,8 @@
 /** A backfill as a person sees it: a dry run's numbers, or a bar until every job has been sent. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { createProgress } from '../progress.ts'
 import { createApi } from '../cli/api.ts'
+import { createProgress } from '../progress.ts'
 import type { BackfillCommandOptions } from './command.ts'
 
 const LOOK_MS = 500

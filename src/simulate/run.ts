@@ -1,8 +1,8 @@
 /** One simulation from beginning to end: plan, connections, feed, sending, waiting, report. */
 import { randomBytes } from 'node:crypto'
+import { createApi } from '../cli/api.ts'
 import { CommandError } from '../command-error.ts'
 import { createProgress, type Progress } from '../progress.ts'
-import { createApi } from '../cli/api.ts'
 import { openConnections } from './connections.ts'
 import { type Delivery, renderStream, replayRendering } from './deliveries.ts'
 import type { SimulateOptions } from './options.ts'
