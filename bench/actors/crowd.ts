@@ -157,7 +157,7 @@ function stepsInMemory(): ScoringSteps {
       const resting =
         lead.fate === 'rest' ? REST_MS + ((lead.reads * jobsMade) % REST_SPREAD_MS) : 0
       const dueInMs = lead.fate === 'burst' && lead.reads === 1 ? 1 : resting
-      return { covered: false, disqualified: false, dueInMs, unscoredForMs: 0 }
+      return { covered: false, disqualified: false, dueInMs, unscoredForMs: 0, failures: 0 }
     },
     async readSnapshot(job) {
       const { fate, data } = job as CrowdJob

@@ -11,12 +11,15 @@ export interface WaitingCall {
   since: number
   /** Higher goes first, whatever the workspace: recovery and backfill never delay live leads. */
   priority?: number
+  /** Calls of this lead that the provider failed lately; absent: none. */
+  failures?: number
 }
 
 export interface Waiter {
   share: Share
   since: number
   priority: number
+  failures: number
   order: number
   granted: () => void
 }
@@ -34,6 +37,11 @@ export interface FairQueue {
   add(call: WaitingCall, granted: () => void): Waiter
   /** Takes out the one that is next. */
   next(): Waiter | undefined
+  /**
+   * The same for a probe of a provider that may be well again: the one with the fewest failures, so
+   * that a lead that always fails does not hide that others would not. O(n), once per probe.
+   */
+  nextProbe(): Waiter | undefined
   remove(waiter: Waiter): void
 }
 
@@ -76,27 +84,37 @@ export function fairQueue(): FairQueue {
     }
   }
 
+  function serve(waiter: Waiter | undefined): Waiter | undefined {
+    if (!waiter) return undefined
+    const { share } = waiter
+    share.waiting.remove(waiter)
+    size -= 1
+    const turn = Math.max(share.turn, round)
+    share.turn = turn + 1
+    if (turn > round) startRound(turn)
+    place(share)
+    return waiter
+  }
+
   return {
     size: () => size,
-    add({ workspaceId, since, priority = 0 }, granted) {
+    add({ workspaceId, since, priority = 0, failures = 0 }, granted) {
       const share = shareOf(workspaceId)
-      const waiter = { share, since, priority, order: ++orders, granted }
+      const waiter = { share, since, priority, failures, order: ++orders, granted }
       share.waiting.push(waiter)
       size += 1
       if (share.waiting.size === 1) wanting.push(share)
       else wanting.moved(share)
       return waiter
     },
-    next() {
-      const share = wanting.peek()
-      const waiter = share?.waiting.pop()
-      if (!share || !waiter) return undefined
-      size -= 1
-      const turn = Math.max(share.turn, round)
-      share.turn = turn + 1
-      if (turn > round) startRound(turn)
-      place(share)
-      return waiter
+    next: () => serve(wanting.peek()?.waiting.peek()),
+    nextProbe() {
+      let best: Waiter | undefined
+      for (const { waiting } of wanting.entries()) {
+        for (const waiter of waiting.entries())
+          if (!best || probesFirst(waiter, best)) best = waiter
+      }
+      return serve(best)
     },
     remove(waiter) {
       if (!waiter.share.waiting.remove(waiter)) return
@@ -108,5 +126,7 @@ export function fairQueue(): FairQueue {
 
 const isOlder = (a: Waiter, b: Waiter) =>
   a.since === b.since ? a.order < b.order : a.since < b.since
+const probesFirst = (a: Waiter, b: Waiter) =>
+  a.failures === b.failures ? goesFirst(a, b) : a.failures < b.failures
 const goesFirst = (a: Waiter, b: Waiter) =>
   a.priority === b.priority ? isOlder(a, b) : a.priority > b.priority

@@ -70,7 +70,7 @@ export function gate({ limit: limitMax, clock = systemClock }: GateOptions): Gat
     granting = true
     try {
       while (held < pace.limit() && pausedMs() === 0) {
-        const next = queue.next()
+        const next = pace.probing() ? queue.nextProbe() : queue.next()
         if (!next) break
         held += 1
         next.granted()

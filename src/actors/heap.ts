@@ -5,6 +5,8 @@
 export interface Heap<Entry> {
   readonly size: number
   peek(): Entry | undefined
+  /** All of them, in no order. */
+  entries(): Iterable<Entry>
   push(entry: Entry): void
   pop(): Entry | undefined
   /** False when it is not in the heap. */
@@ -66,6 +68,7 @@ export function heap<Entry>(isBefore: (a: Entry, b: Entry) => boolean): Heap<Ent
       return entries.length
     },
     peek: () => entries[0],
+    entries: () => entries.values(),
     push(entry) {
       entries.push(entry)
       rise(entry, entries.length - 1)

@@ -3,6 +3,7 @@
  * nothing: `domain/scoring/lead-phases.ts` says what follows what, this carries it out.
  */
 import {
+  type Asking,
   advance,
   type LeadEffect,
   type LeadEvent,
@@ -142,7 +143,7 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
         self.after(effect.ms, DUE)
         break
       case 'acquire permit':
-        this.acquire(effect.since)
+        this.acquire(effect)
         break
       case 'read snapshot':
         this.run(
@@ -188,9 +189,9 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
     })
   }
 
-  private acquire(since: number): void {
+  private acquire({ since, failures }: Asking): void {
     const { workspaceId } = this.job.data
-    const call = { workspaceId, since, priority: this.job.priority }
+    const call = { workspaceId, since, failures, priority: this.job.priority }
     this.permit = this.options.gate.acquire(call, () => this.self.tell(PERMIT))
   }
 

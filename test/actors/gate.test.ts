@@ -193,6 +193,27 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('pass' as const), ms: fc.nat(1_000_000) }),
 )
 
+test('a probe goes to whom the provider failed least, whatever the workspace', () => {
+  const clock = handClock()
+  const one = gate({ limit: 4, clock })
+  const order: string[] = []
+  const ask = (name: string, since: number, failures: number, of = workspaceId) =>
+    one.acquire({ workspaceId: of, since, failures }, () => order.push(name))
+  const opened = ask('opened', 0, 0)
+  const others = [ask('a', 1, 0), ask('b', 2, 0), ask('c', 3, 0)]
+  const always = ask('always fails', 4, 7)
+  const once = ask('failed once', 5, 1)
+  ask('new', 6, 0)
+  ask('of another, failed twice', 1, 2, 'another')
+  opened.release({ ok: false, circuitOpen: { retryAfterMs: 5000 } })
+  for (const other of others) other.release({ ok: false, circuitOpen: { retryAfterMs: 5000 } })
+  order.length = 0
+  clock.pass(5000)
+  assert.equal(order, ['new'])
+  always.release()
+  once.release()
+})
+
 test('whatever happens: never above the limit, nobody waits beside a free place, no leak', () => {
   fc.assert(
     fc.property(

@@ -7,11 +7,12 @@ import { randomBytes } from 'node:crypto'
 import { install } from '@sinonjs/fake-timers'
 import * as assert from 'uvu/assert'
 import { callOutcome } from '../../src/actors/call-pace.ts'
-import { gate, type Permit } from '../../src/actors/gate.ts'
+import { type Clock, gate, type Permit } from '../../src/actors/gate.ts'
 import { openaiScorer } from '../../src/clients/openai.ts'
 import { advance } from '../../src/domain/scoring/lead-phases.ts'
+import { leadReference } from '../../src/domain/scoring/prompt.ts'
 import { DEAD_LETTER_QUEUE } from '../../src/job-queues.ts'
-import { fakeOpenAi, fault } from '../support/fake-openai.ts'
+import { type FakeOpenAi, fakeOpenAi, fault } from '../support/fake-openai.ts'
 import { type LlmApp, llmApp } from '../support/llm-app.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
@@ -43,6 +44,25 @@ const requestOf = (leadId: string) => ({
       at: new Date('2026-11-24T09:00:00Z'),
     },
   ],
+})
+
+const scorerOf = (fake: FakeOpenAi) =>
+  openaiScorer({
+    apiKey: fake.apiKey,
+    baseURL: fake.url,
+    model: 'gpt-5-nano',
+    successor: 'gpt-6-luna',
+    timeoutMs: 10_000,
+    now: () => new Date(),
+    random: () => randomBytes(16).toString('hex'),
+  })
+
+const clockOf = (time: ReturnType<typeof install>): Clock => ({
+  now: Date.now,
+  after(ms, run) {
+    const timer = time.setTimeout(run, ms)
+    return () => time.clearTimeout(timer)
+  },
 })
 
 let llm: LlmApp
@@ -88,28 +108,105 @@ test('through the real queue: no attempt spent, nothing dead-lettered, every lea
   }
 })
 
+test('leads whose calls always fail hold nobody up for long', async () => {
+  const time = install({ toFake: ['Date'], now: new Date('2026-11-24T10:00:00Z') })
+  const fake = await fakeOpenAi()
+  try {
+    const scorer = scorerOf(fake)
+    const llmGate = gate({ limit: LIMIT, clock: clockOf(time) })
+    const POISONED = 12
+    const poisoned = new Set(
+      Array.from({ length: POISONED }, (_, lead) => leadReference(`lead-${lead}`)),
+    )
+    fake.respondWith(({ leadRef }) => (poisoned.has(leadRef ?? '') ? fault.status(500) : undefined))
+    const failures = new Map<number, number>()
+    const scoredAfterS = new Map<number, number>()
+    const underWay = new Set<Promise<void>>()
+    let poisonCalls = 0
+
+    /** From the window to the answer, by the table; the database's part is the map of failures. */
+    function ask(lead: number, unscoredSince: number): void {
+      const failed = failures.get(lead) ?? 0
+      const about = { nowMs: Date.now(), lastAttempt: false, random: 0.5 }
+      const window = {
+        covered: false,
+        disqualified: false,
+        dueInMs: 0,
+        unscoredForMs: Date.now() - unscoredSince,
+        failures: failed,
+      }
+      const { effects } = advance(
+        { phase: 'Quiet', awaits: 'window' },
+        { type: 'window', window },
+        about,
+      )
+      const [effect] = effects
+      assert.ok(effect?.do === 'acquire permit')
+      const { since } = effect
+      const permit: { current?: Permit } = {}
+      permit.current = llmGate.acquire({ workspaceId: 'w', since, failures: failed }, () => {
+        const work = score(lead, unscoredSince, failed, permit).finally(() => underWay.delete(work))
+        underWay.add(work)
+      })
+    }
+    async function score(
+      lead: number,
+      unscoredSince: number,
+      failed: number,
+      permit: { current?: Permit },
+    ): Promise<void> {
+      const result = await scorer.score(requestOf(`lead-${lead}`), new AbortController().signal)
+      if (result.outcome !== 'ok') failures.set(lead, failed + result.interactions.length)
+      if (lead < POISONED) poisonCalls += result.interactions.length
+      const { effects } = advance(
+        { phase: 'InFlight', awaits: 'answer', seen: 1, failures: failed },
+        { type: 'answered', result },
+        { nowMs: Date.now(), lastAttempt: false, random: 0.5 },
+      )
+      for (const effect of effects) {
+        if (effect.do === 'release permit') permit.current?.release(callOutcome(result))
+        if (effect.do === 'write score') {
+          scoredAfterS.set(lead, (Date.now() - unscoredSince) / SECOND_MS)
+        }
+        if (effect.do === 'give back') {
+          time.setTimeout(() => ask(lead, unscoredSince), effect.delayMs)
+        }
+      }
+    }
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        time.tick(SECOND_MS)
+        while (underWay.size > 0) await Promise.all(underWay)
+      }
+    }
+
+    for (let lead = 0; lead < POISONED; lead++) ask(lead, Date.now())
+    await pass(300)
+    for (let lead = 100; lead < 120; lead++) {
+      ask(lead, Date.now())
+      await pass(20)
+    }
+    await pass(120)
+    assert.is(scoredAfterS.size, 20)
+    const waits = [...scoredAfterS.values()]
+    assert.ok(Math.max(...waits) <= 61, `waited ${Math.max(...waits)} s`)
+    // Each comes back after 45 s here, and after a call that opened the circuit only as a probe.
+    const before = poisonCalls
+    await pass(600)
+    assert.ok(poisonCalls - before <= POISONED * 20, `${poisonCalls - before} calls`)
+  } finally {
+    time.uninstall()
+    await fake.close()
+  }
+})
+
 test('ten minutes: probes only, no attempt spent, and then the oldest lead first', async () => {
   const time = install({ toFake: ['Date'], now: new Date('2026-11-24T10:00:00Z') })
   const startedAt = Date.now()
   const fake = await fakeOpenAi()
   try {
-    const scorer = openaiScorer({
-      apiKey: fake.apiKey,
-      baseURL: fake.url,
-      model: 'gpt-5-nano',
-      successor: 'gpt-6-luna',
-      timeoutMs: 10_000,
-      now: () => new Date(),
-      random: () => randomBytes(16).toString('hex'),
-    })
-    const clock = {
-      now: Date.now,
-      after(ms: number, run: () => void) {
-        const timer = time.setTimeout(run, ms)
-        return () => time.clearTimeout(timer)
-      },
-    }
-    const llmGate = gate({ limit: LIMIT, clock })
+    const scorer = scorerOf(fake)
+    const llmGate = gate({ limit: LIMIT, clock: clockOf(time) })
     const called: { atSecond: number; inFlight: number }[] = []
     let down = true
     fake.respondWith(() => {
@@ -136,7 +233,11 @@ test('ten minutes: probes only, no attempt spent, and then the oldest lead first
       const result = await scorer.score(requestOf(`lead-${lead}`), new AbortController().signal)
       const about = { nowMs: Date.now(), lastAttempt: false, random: 0.5 }
       const answered = { type: 'answered' as const, result }
-      const { effects } = advance({ phase: 'InFlight', awaits: 'answer', seen: 1 }, answered, about)
+      const { effects } = advance(
+        { phase: 'InFlight', awaits: 'answer', seen: 1, failures: 0 },
+        answered,
+        about,
+      )
       for (const effect of effects) {
         if (effect.do === 'release permit') permit.current?.release(callOutcome(result))
         if (effect.do === 'write score') scored.push(lead)

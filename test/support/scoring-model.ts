@@ -61,6 +61,8 @@ export interface ModelLead {
   /** What each score that was written covers. */
   scores: number[]
   calls: number
+  /** Since its last score. */
+  failures: number
 }
 
 interface ModelJob extends ClaimedJob {
@@ -115,7 +117,15 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   const agenda: { at: number; order: number; run: () => void }[] = []
   const leads = options.kinds.map((kind, index): ModelLead => {
     const none = { receivedAt: [], jobs: [], scores: [] }
-    const row = { messageSeq: 0, scoredSeq: 0, error: null, parked: false, touchedAt: 0, calls: 0 }
+    const row = {
+      messageSeq: 0,
+      scoredSeq: 0,
+      error: null,
+      parked: false,
+      touchedAt: 0,
+      calls: 0,
+      failures: 0,
+    }
     return { id: `lead-${index}`, kind, ...row, ...none }
   })
   const processes = Array.from({ length: options.processes }, newProcess)
@@ -362,6 +372,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
       disqualified: lead.kind === 'disqualified',
       dueInMs: Math.min(QUIET_MS - (now - newest), MAX_WAIT_MS - (now - oldest)),
       unscoredForMs: now - oldest,
+      failures: lead.failures,
     }
   }
 
@@ -407,6 +418,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
       counts.outages++
       const outcome = random.pick(['timeout', 'rate_limited', 'error', 'invalid'] as const)
       if (outcome === 'invalid') return invalid()
+      if (outcome !== 'rate_limited') lead.failures += 1
       const retryAfterMs = outcome === 'rate_limited' && random.chance(0.5) ? 20_000 : null
       return { outcome, reason: outcome, ...none, retryAfterMs }
     }
@@ -426,6 +438,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
     assert.ok(seen > lead.scoredSeq, `${lead.id}: ${seen} would overwrite ${lead.scoredSeq}`)
     lead.scoredSeq = seen
     lead.scores.push(seen)
+    lead.failures = 0
     lead.error = null
     lead.parked = false
     counts.scored++

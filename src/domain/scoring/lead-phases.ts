@@ -24,13 +24,20 @@ import type { ScoringInput, ScoringWindow } from './scoring-input.ts'
 export const leadPhases = ['Idle', 'Quiet', 'Queued', 'InFlight', 'Backoff', 'Parked'] as const
 export type LeadPhase = (typeof leadPhases)[number]
 
-/** `since`: when the lead became unscored, in milliseconds of the process's clock. */
+/** What the gate orders by. */
+export interface Asking {
+  /** When the lead became unscored, in milliseconds of the process's clock. */
+  since: number
+  /** Calls of this lead that the provider failed since its last score. */
+  failures: number
+}
+
 export type LeadState =
   | { phase: 'Idle' | 'Backoff' | 'Parked' }
   | { phase: 'Quiet'; awaits: 'window' | 'due' }
-  | { phase: 'Queued'; since: number }
-  | { phase: 'InFlight'; awaits: 'snapshot'; permit: boolean; since: number }
-  | { phase: 'InFlight'; awaits: 'answer'; seen: number }
+  | ({ phase: 'Queued' } & Asking)
+  | ({ phase: 'InFlight'; awaits: 'snapshot'; permit: boolean } & Asking)
+  | { phase: 'InFlight'; awaits: 'answer'; seen: number; failures: number }
   | { phase: 'InFlight'; awaits: 'settled' }
 
 export type LeadEvent =
@@ -69,7 +76,7 @@ export interface FailedAttempt {
 export type LeadEffect =
   | { do: 'read window' }
   | { do: 'arm timer'; ms: number }
-  | { do: 'acquire permit'; since: number }
+  | ({ do: 'acquire permit' } & Asking)
   | { do: 'read snapshot' }
   | { do: 'ask'; input: ScoringInput }
   /** Before the answer is written: the call is over, the database is not the LLM's concern. */
@@ -100,6 +107,13 @@ export interface LeadCircumstances {
 
 /** A provider outage spends no attempts; the job comes back after this, plus up to as much again. */
 const OUTAGE_DELAY_MS = 5000
+/**
+ * More than an outage of ten minutes costs a lead where others wait with it, because probes take
+ * turns: it may be something in this lead that the provider cannot take. It then goes on behind the
+ * others and seldom, so that it neither holds up the circuit's probes nor is billed without end.
+ */
+const STUCK_AFTER = 10
+const STUCK_DELAY_MS = 30_000
 /** Of a `Retry-After`, at most, on top of it. */
 const RETRY_AFTER_JITTER = 0.2
 
@@ -121,10 +135,7 @@ export function advance(state: LeadState, event: LeadEvent, about: LeadCircumsta
       return isAwaiting(state, 'due') ? go(READING, { do: 'read window' }) : stay(state)
     case 'permit':
       if (state.phase !== 'Queued') return stay(state)
-      return go(
-        { phase: 'InFlight', awaits: 'snapshot', permit: true, since: state.since },
-        { do: 'read snapshot' },
-      )
+      return go(looking(true, state), { do: 'read snapshot' })
     case 'snapshot':
       return onSnapshot(state, event.input)
     case 'answered':
@@ -140,16 +151,15 @@ export function advance(state: LeadState, event: LeadEvent, about: LeadCircumsta
 
 function onWindow(window: ScoringWindow | null, { nowMs }: LeadCircumstances): LeadStep {
   if (!window || window.covered) return go(SETTLING, { do: 'end job' })
-  const since = nowMs - window.unscoredForMs
+  const { failures } = window
+  const since = failures >= STUCK_AFTER ? nowMs : nowMs - window.unscoredForMs
+  const asking = { since, failures }
   if (window.disqualified) {
     // No call, so no permit and no quiet window: 1/1/1 is shown at once.
-    return go(
-      { phase: 'InFlight', awaits: 'snapshot', permit: false, since },
-      { do: 'read snapshot' },
-    )
+    return go(looking(false, asking), { do: 'read snapshot' })
   }
   if (window.dueInMs > 0) return go(WAITING, { do: 'arm timer', ms: window.dueInMs })
-  return go({ phase: 'Queued', since }, { do: 'acquire permit', since })
+  return go({ phase: 'Queued', ...asking }, { do: 'acquire permit', ...asking })
 }
 
 /** Decided again, because the window may have taken seconds and the gate longer. */
@@ -162,11 +172,12 @@ function onSnapshot(state: LeadState, input: ScoringInput | null): LeadStep {
     return go(SETTLING, ...back, unasked(input, scores, 'disqualified'))
   }
   if (!input.hasInbound) return go(SETTLING, ...back, unasked(input, null, 'none'))
+  const { since, failures } = state
   if (state.permit) {
-    return go({ phase: 'InFlight', awaits: 'answer', seen: input.seen }, { do: 'ask', input })
+    const { seen } = input
+    return go({ phase: 'InFlight', awaits: 'answer', seen, failures }, { do: 'ask', input })
   }
-  const { since } = state
-  return go({ phase: 'Queued', since }, { do: 'acquire permit', since })
+  return go({ phase: 'Queued', since, failures }, { do: 'acquire permit', since, failures })
 }
 
 function onAnswer(state: LeadState, result: ScoringResult, about: LeadCircumstances): LeadStep {
@@ -181,10 +192,11 @@ function onAnswer(state: LeadState, result: ScoringResult, about: LeadCircumstan
   const attempt = { reason: result.reason, interactions }
   if (isOutage(result)) {
     const { retryAfterMs } = result
+    const ownMs =
+      (state.failures >= STUCK_AFTER ? STUCK_DELAY_MS : OUTAGE_DELAY_MS) * (1 + about.random)
+    const askedMs = (retryAfterMs ?? 0) * (1 + RETRY_AFTER_JITTER * about.random)
     const delayMs =
-      retryAfterMs === null
-        ? OUTAGE_DELAY_MS * (1 + about.random)
-        : retryAfterMs * (1 + RETRY_AFTER_JITTER * about.random)
+      retryAfterMs === null || state.failures >= STUCK_AFTER ? Math.max(ownMs, askedMs) : askedMs
     return go(BACKOFF, back, { do: 'give back', delayMs, attempt })
   }
   const { terminal } = result
@@ -209,6 +221,13 @@ function onCrash(
   return go(parks ? PARKED : BACKOFF, ...permitBack(state), { do: 'fail crashed', error })
 }
 
+const looking = (permit: boolean, { since, failures }: Asking): LeadState => ({
+  phase: 'InFlight',
+  awaits: 'snapshot',
+  permit,
+  since,
+  failures,
+})
 const stay = (state: LeadState): LeadStep => ({ state, effects: [] })
 const go = (state: LeadState, ...effects: LeadEffect[]): LeadStep => ({ state, effects })
 

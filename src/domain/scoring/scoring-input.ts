@@ -15,6 +15,8 @@ export interface ScoringWindow {
   dueInMs: number
   /** Age of the oldest message that no score covers, in milliseconds. */
   unscoredForMs: number
+  /** Scoring calls of this lead that the provider failed since its last score. */
+  failures: number
 }
 
 export interface WindowDefaults {
@@ -37,7 +39,13 @@ export async function readWindow(
        lead.disqualified_reason is not null as disqualified,
        settings.quiet_ms as quiet, settings.max_wait_ms as "maxWait",
        extract(epoch from now() - unscored.newest) * 1000 as "newestAge",
-       extract(epoch from now() - unscored.oldest) * 1000 as "oldestAge"
+       extract(epoch from now() - unscored.oldest) * 1000 as "oldestAge",
+       case when lead.scoring_failed_at is null then 0 else (
+         select count(*) from ai_interaction as call
+         where call.lead_id = lead.id and call.feature_id = 'lead_scoring.score'
+           and call.outcome in ('timeout', 'error')
+           and call.created_at > coalesce(lead.scored_at, '-infinity')
+       ) end as failures
      from lead
      left join workspace_settings as settings using (workspace_id)
      left join lateral (
@@ -61,6 +69,7 @@ export async function readWindow(
     disqualified: row.disqualified === true,
     dueInMs,
     unscoredForMs,
+    failures: Number(row.failures),
   }
 }
 

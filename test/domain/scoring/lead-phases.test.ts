@@ -34,6 +34,7 @@ const window = (given: Partial<ScoringWindow> = {}): ScoringWindow => ({
   disqualified: false,
   dueInMs: 0,
   unscoredForMs: 300,
+  failures: 0,
   ...given,
 })
 const input = (given: Partial<ScoringInput> = {}): ScoringInput => ({
@@ -75,10 +76,16 @@ const states = {
   idle: { phase: 'Idle' },
   reading: { phase: 'Quiet', awaits: 'window' },
   waiting: { phase: 'Quiet', awaits: 'due' },
-  queued: { phase: 'Queued', since: SINCE },
-  looking: { phase: 'InFlight', awaits: 'snapshot', permit: true, since: SINCE },
-  'looking unasked': { phase: 'InFlight', awaits: 'snapshot', permit: false, since: SINCE },
-  asking: { phase: 'InFlight', awaits: 'answer', seen: 7 },
+  queued: { phase: 'Queued', since: SINCE, failures: 0 },
+  looking: { phase: 'InFlight', awaits: 'snapshot', permit: true, since: SINCE, failures: 0 },
+  'looking unasked': {
+    phase: 'InFlight',
+    awaits: 'snapshot',
+    permit: false,
+    since: SINCE,
+    failures: 0,
+  },
+  asking: { phase: 'InFlight', awaits: 'answer', seen: 7, failures: 0 },
   settling: { phase: 'InFlight', awaits: 'settled' },
   backoff: { phase: 'Backoff' },
   parked: { phase: 'Parked' },
@@ -121,7 +128,7 @@ type Happening = keyof typeof events
 type Row = [to: Name, ...effects: LeadEffect[]]
 
 const back: LeadEffect = { do: 'release permit', result: null }
-const acquire: LeadEffect = { do: 'acquire permit', since: SINCE }
+const acquire: LeadEffect = { do: 'acquire permit', since: SINCE, failures: 0 }
 const attempt = { reason: 'why', interactions }
 const broken: LeadEffect = { do: 'fail crashed', error: BUG }
 const fail = (terminal: boolean, parked: boolean): LeadEffect => ({
@@ -283,6 +290,38 @@ test('the table has every phase, and every phase can be reached and left', () =>
       `${from} is a dead end`,
     )
   }
+})
+
+test('a lead that the provider failed ten times asks behind the others, and seldom', () => {
+  const due = (failures: number): LeadEvent => ({
+    type: 'window',
+    window: {
+      covered: false,
+      disqualified: false,
+      dueInMs: 0,
+      unscoredForMs: NOW - SINCE,
+      failures,
+    },
+  })
+  const since = (failures: number) => {
+    const [effect] = advance(states.reading, due(failures), about).effects
+    return effect?.do === 'acquire permit' && effect.since
+  }
+  assert.is(since(9), SINCE)
+  assert.is(since(10), NOW)
+
+  const delay = (failures: number, retryAfterMs: number | null) => {
+    const result = { ...events['answered error'].result, retryAfterMs }
+    const answered = { type: 'answered' as const, result }
+    const { effects } = advance({ ...states.asking, failures }, answered, about)
+    const back = effects.find((effect) => effect.do === 'give back')
+    return back?.do === 'give back' ? back.delayMs : 0
+  }
+  const jitter = 1 + about.random
+  assert.is(delay(9, null), 5000 * jitter)
+  assert.is(delay(10, null), 30_000 * jitter)
+  assert.is(delay(10, 1000), 30_000 * jitter)
+  assert.ok(delay(10, 600_000) >= 600_000)
 })
 
 test('the last attempt parks what would else be tried again, but an outage costs no attempt', () => {

@@ -2,6 +2,8 @@
 import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../../src/database.ts'
+import { recordAiCalls } from '../../../src/domain/ai/record-calls.ts'
+import { recordFailure } from '../../../src/domain/scoring/record-score.ts'
 import { readWindow } from '../../../src/domain/scoring/scoring-input.ts'
 import { testDatabase } from '../../support/database.ts'
 import { insertLead, insertMessage } from '../../support/lead-rows.ts'
@@ -55,6 +57,40 @@ function near(actualMs: number, expectedMs: number): void {
   const holds = actualMs <= expectedMs && actualMs > expectedMs - PASSES_MS
   assert.ok(holds, `due in ${actualMs} ms, not ${expectedMs}`)
 }
+
+test('calls that the provider failed count until the next score', async () => {
+  const workspaceId = await workspaceWith(null, null)
+  const leadId = await leadWith(workspaceId, [60_000])
+  const failures = async () => (await readWindow(database, leadId, defaults))?.failures
+  const lead = { workspaceId, leadId, source: 's', featureId: 'lead_scoring.score' }
+  const call = {
+    requestedModel: 'm',
+    model: 'm',
+    promptVersion: 'p',
+    inputTokens: null,
+    cachedTokens: null,
+    outputTokens: null,
+    reasoningTokens: null,
+    costUsd: null,
+    latencyMs: 1,
+    requestId: null,
+    error: 'x',
+  }
+  const outcomes = ['timeout', 'error', 'invalid', 'rate_limited'] as const
+  assert.is(await failures(), 0)
+  await recordAiCalls(
+    database,
+    lead,
+    outcomes.map((outcome) => ({ ...call, outcome })),
+  )
+  await recordAiCalls(database, { ...lead, featureId: 'sentiment.classify' }, [
+    { ...call, outcome: 'error' },
+  ])
+  await recordFailure(database, leadId, { reason: 'x', parked: false })
+  assert.is(await failures(), 2)
+  await database.query('update lead set scored_at = now() where id = $1::uuid', [leadId])
+  assert.is(await failures(), 0)
+})
 
 test('a workspace without settings of its own has the defaults', async () => {
   const workspaceId = await workspaceWith(null, null)
