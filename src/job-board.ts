@@ -167,25 +167,21 @@ function rowOf({ name, state, at: _, ...record }: JobRecord): JobRow {
 const stateName = (state: string) => stateOf[state as keyof typeof stateOf] as JobState
 
 async function stats(sql: Sql, workspaceId: string, bucketMinutes: number): Promise<JobStats> {
-  const counts = await sql.query<JobStats['counts'][number]>(
+  const open = await sql.query<JobStats['counts'][number]>(
     `select name as type, state::text as state, count(*)::int as count,
        min(created_on) as "oldestAt"
      from pgboss.job
      where data ->> 'workspaceId' = $1::text and name = any($2::text[])
-       and state in ('created', 'retry', 'active', 'completed')
+       and state in ('created', 'retry', 'active')
      group by name, state
      order by name, state`,
     [workspaceId, queueNames],
   )
-  const throughput = await sql.query<JobStats['throughput'][number]>(
-    `select name as type, count(*)::int as completed,
-       date_bin($3::int * interval '1 minute', completed_on, timestamptz 'epoch') as from
-     from pgboss.job
-     where data ->> 'workspaceId' = $1::text and name = any($2::text[]) and state = 'completed'
-     group by 1, 3
-     order by 3, 1`,
-    [workspaceId, queueNames, bucketMinutes],
-  )
+  const completed = await sql.query<Completed>(completedSql, [
+    workspaceId,
+    queueNames,
+    bucketMinutes,
+  ])
   const failures = await sql.query<JobStats['failures'][number] & { oldestAt: Date }>(
     `select source_name as type, coalesce(${jobError}, 'unknown') as error, count(*)::int as count,
        min(created_on) as "oldestAt", max(created_on) as "newestAt"
@@ -197,20 +193,60 @@ async function stats(sql: Sql, workspaceId: string, bucketMinutes: number): Prom
   )
   return {
     counts: [
-      ...counts.map((row) => ({ ...row, state: stateName(row.state) })),
-      ...failedCounts(failures),
+      ...[
+        ...open.map((row) => ({ ...row, state: stateName(row.state) })),
+        ...sums(completed, 'completed'),
+      ].sort((a, b) => a.type.localeCompare(b.type)),
+      ...sums(failures, 'failed'),
     ].map((row) => ({ ...row, oldestAt: toDate(row.oldestAt) })),
-    throughput: throughput.map((row) => ({ ...row, from: toDate(row.from) })),
+    throughput: completed.map(({ type, from, count }) => ({
+      type,
+      from: toDate(from),
+      completed: count,
+    })),
     failures: failures
       .slice(0, FAILURES_MAX)
       .map(({ oldestAt: _, ...row }) => ({ ...row, newestAt: toDate(row.newestAt) })),
   }
 }
 
-function failedCounts(failures: { type: QueueName; count: number; oldestAt: Date }[]) {
-  return [...Map.groupBy(failures, ({ type }) => type)].map(([type, group]) => ({
+interface Completed {
+  type: QueueName
+  from: Date
+  count: number
+  oldestAt: Date
+}
+
+/**
+ * Of the columns of `leadpulse_job_completed` and no others, so that no row is read, and a range of it
+ * per bucket: grouped by bucket all of them would be sorted.
+ */
+const completedSql = `
+  select queue as type, bucket as from, done.count, done."oldestAt"
+  from unnest($2::text[]) as queue
+  cross join lateral (
+    select min(completed_on) as first from pgboss.job
+    where group_id = $1::text and name = queue and state = 'completed'
+  ) as kept
+  cross join lateral (select $3::int * interval '1 minute' as width) as each
+  cross join lateral generate_series(
+    date_bin(each.width, kept.first, timestamptz 'epoch'), now(), each.width
+  ) as bucket
+  cross join lateral (
+    select count(*)::int as count, min(created_on) as "oldestAt" from pgboss.job
+    where group_id = $1::text and name = queue and state = 'completed'
+      and completed_on >= bucket and completed_on < bucket + each.width
+  ) as done
+  where done.count > 0
+  order by bucket, queue`
+
+function sums<State extends JobState>(
+  parts: { type: QueueName; count: number; oldestAt: Date }[],
+  state: State,
+) {
+  return [...Map.groupBy(parts, ({ type }) => type)].map(([type, group]) => ({
     type,
-    state: 'failed' as const,
+    state,
     count: group.reduce((sum, { count }) => sum + count, 0),
     oldestAt: new Date(Math.min(...group.map(({ oldestAt }) => toDate(oldestAt).getTime()))),
   }))
