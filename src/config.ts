@@ -14,6 +14,7 @@ export interface Config {
   role: 'all' | 'web' | 'worker'
   adminToken: string | null
   cronSecret: string | null
+  metricsToken: string | null
   secretsKey: Buffer | null
   allowedOrigins: string[]
   /** Proxies whose X-Forwarded-For is believed. */
@@ -66,6 +67,7 @@ const takes: Record<string, string> = {
   ROLE: 'all, web or worker',
   ADMIN_TOKEN: 'at least 16 characters',
   CRON_SECRET: 'at least 16 characters',
+  METRICS_TOKEN: 'at least 16 characters',
   SECRETS_KEY: '32 bytes as 64 hexadecimal digits or base64',
   ALLOWED_ORIGINS: 'comma-separated origins, e.g. https://scores.example.com',
   TRUSTED_PROXIES:
@@ -105,6 +107,7 @@ const schema = z.object({
   ROLE: z.enum(['all', 'web', 'worker']).default('all'),
   ADMIN_TOKEN: secret.optional(),
   CRON_SECRET: secret.optional(),
+  METRICS_TOKEN: secret.optional(),
   SECRETS_KEY: z
     .string()
     .transform((text) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64'))
@@ -140,7 +143,13 @@ const schema = z.object({
 })
 
 /** Values that must not appear in an error line, which ends up in logs. */
-const secretNames = new Set(['ADMIN_TOKEN', 'CRON_SECRET', 'SECRETS_KEY', 'OPENAI_API_KEY'])
+const secretNames = new Set([
+  'ADMIN_TOKEN',
+  'CRON_SECRET',
+  'METRICS_TOKEN',
+  'SECRETS_KEY',
+  'OPENAI_API_KEY',
+])
 
 /** Throws ConfigError with one line per wrong variable. An empty variable counts as absent. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
@@ -165,6 +174,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     role: values.ROLE,
     adminToken: values.ADMIN_TOKEN ?? null,
     cronSecret: values.CRON_SECRET ?? null,
+    metricsToken: values.METRICS_TOKEN ?? null,
     secretsKey: values.SECRETS_KEY ?? null,
     allowedOrigins: values.ALLOWED_ORIGINS ?? [],
     trustedProxies: values.TRUSTED_PROXIES ?? [],

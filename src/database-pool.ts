@@ -17,10 +17,27 @@ import {
 export interface PoolOptions extends PoolConfig {
   /** A connection broke; what ran on it fails by itself. */
   onBroken(error: Error): void
+  /** To look at it from outside. */
+  onOpen?(pool: Pool): void
 }
 
-export function pooledDialect({ onBroken, ...config }: PoolOptions): PostgresDialect {
+/** Connections of one pool; `waiting`: who waits for one. */
+export interface PoolMeters {
+  name: string
+  open: number
+  idle: number
+  waiting: number
+  max: number
+}
+
+export function metersOf(name: string, pool: Pool): PoolMeters {
+  const { totalCount: open, idleCount: idle, waitingCount: waiting } = pool
+  return { name, open, idle, waiting, max: pool.options.max }
+}
+
+export function pooledDialect({ onBroken, onOpen, ...config }: PoolOptions): PostgresDialect {
   const pool = new Pool(config)
+  onOpen?.(pool)
   // An `error` event that nobody hears ends the process; the pool listens to idle clients only.
   pool.on('error', onBroken)
   pool.on('connect', (client) => client.on('error', onBroken))

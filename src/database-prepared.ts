@@ -3,7 +3,7 @@
  * Each statement commits by itself.
  */
 import { Pool, type PoolConfig, type QueryResultRow } from 'pg'
-import { lease } from './database-pool.ts'
+import { lease, metersOf, type PoolMeters } from './database-pool.ts'
 import { codeOf, type Sql } from './domain/sql.ts'
 import type { Log } from './log.ts'
 
@@ -19,7 +19,13 @@ const PREPARED_MAX = 50
 const KEPT_PLANS =
   '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off -c timezone=UTC'
 
-export function preparedSql(config: PoolConfig, log: Log): { sql: Sql; close(): Promise<void> } {
+export interface PreparedSql {
+  sql: Sql
+  meters(): PoolMeters
+  close(): Promise<void>
+}
+
+export function preparedSql(config: PoolConfig, log: Log): PreparedSql {
   const pool = new Pool({
     ...config,
     max: INGEST_CONNECTIONS_MAX,
@@ -39,6 +45,7 @@ export function preparedSql(config: PoolConfig, log: Log): { sql: Sql; close(): 
     return names.get(text)
   }
   return {
+    meters: () => metersOf('ingest', pool),
     sql: {
       async query<Row>(text: string, params: unknown[] = []) {
         const name = nameOf(text)

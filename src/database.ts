@@ -15,10 +15,10 @@ import {
   PostgreSqlDriver,
 } from '@mikro-orm/postgresql'
 import { CompiledQuery, type Kysely } from 'kysely'
-import { Client, type PoolConfig, TypeOverrides } from 'pg'
+import { Client, type Pool, type PoolConfig, TypeOverrides } from 'pg'
 import array from 'postgres-array'
 import { lockDataDir } from './data-dir.ts'
-import { pooledDialect } from './database-pool.ts'
+import { metersOf, type PoolMeters, pooledDialect } from './database-pool.ts'
 import { preparedSql } from './database-prepared.ts'
 import { entities } from './domain/entities/index.ts'
 import { codeOf, type Sql, type Store, type TransactionOptions, type Tx } from './domain/sql.ts'
@@ -35,6 +35,8 @@ export interface Database extends Store {
    * takes them, and keeps its statements prepared; give it a bounded number of different texts.
    */
   ingest: Sql
+  /** The connections to a server; PGlite has none. */
+  pools(): PoolMeters[]
   close(): Promise<void>
 }
 
@@ -97,7 +99,8 @@ const ingestWaits = { ...waits, statement_timeout: 4000, lock_timeout: 3000, que
 
 async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions) {
   await checkServer(url)
-  const open = (limits: PoolConfig) =>
+  const pools: (() => PoolMeters)[] = []
+  const open = (limits: PoolConfig, onOpen = (_pool: Pool) => {}) =>
     MikroORM.init({
       ...ormOptions(),
       driver: PostgreSqlDriver,
@@ -107,13 +110,16 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
         connectionString: url,
         types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
         application_name: 'leadpulse',
+        onOpen,
         onBroken: (error) =>
           log.warn({ component: 'database', code: codeOf(error) }, error.message),
       }),
       logger: (message: string) => log.info({ component: 'orm' }, message),
       colors: false,
     })
-  const orm = await open({ ...waits, max: poolMax })
+  const orm = await open({ ...waits, max: poolMax }, (pool) =>
+    pools.push(() => metersOf('main', pool)),
+  )
   // An index of a large table takes minutes: migrations are not bounded in time, nor in wait.
   await migrateAlone(url, orm, () => open({ keepAlive: true, max: 1 }))
   const ingest = preparedSql({ ...ingestWaits, connectionString: url }, log)
@@ -121,6 +127,7 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
     kind: 'postgres',
     jobsBackend: { connectionString: url },
     ingest: ingest.sql,
+    pools: () => [...pools.map((meters) => meters()), ingest.meters()],
     close: async () => {
       await ingest.close()
       await orm.close(true)
@@ -163,7 +170,8 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
 
 function databaseOn(
   orm: MikroORM,
-  rest: Pick<Database, 'kind' | 'jobsBackend' | 'close'> & { ingest?: Sql },
+  rest: Pick<Database, 'kind' | 'jobsBackend' | 'close'> &
+    Partial<Pick<Database, 'ingest' | 'pools'>>,
 ): Database {
   const connection = () => orm.em.getDriver().getConnection() as unknown as AbstractSqlConnection
   const client = () => connection().getClient() as Kysely<unknown>
@@ -171,6 +179,7 @@ function databaseOn(
   const { query } = sqlOn(client)
   return {
     ingest: { query },
+    pools: () => [],
     ...rest,
     orm,
     query,

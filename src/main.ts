@@ -31,7 +31,7 @@ import { type AdminToken, firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
 import { connectionDirectory } from './http/connection-directory.ts'
 import { feedSessions } from './http/feed-sessions.ts'
-import { healthOf } from './http/health-report.ts'
+import { healthOf, oldestUnscored } from './http/health-report.ts'
 import { openLeaving } from './http/leave.ts'
 import { listen } from './http/listen.ts'
 import { replayer } from './http/replay.ts'
@@ -39,6 +39,8 @@ import { buildServer } from './http/server.ts'
 import { jobBoard } from './job-board.ts'
 import { type Jobs, openJobs } from './jobs.ts'
 import { type Log, openLog } from './log.ts'
+import { measuredModel, measuredScorer } from './metrics/measured-model.ts'
+import { type Metrics, openMetrics } from './metrics/metrics.ts'
 import { openSealing, type Sealing } from './sealing.ts'
 import { stopOnSignals } from './shutdown.ts'
 import { StartupError } from './startup-error.ts'
@@ -56,7 +58,8 @@ async function main(): Promise<void> {
   // Nobody else can hold jobs of an embedded database: what a killed process left is due now.
   if (database.kind === 'pglite') await takeOverOrphans({ store: database, jobs }, 0)
 
-  const { scorer, budget, modelWatch, model } = openScorer(config, database, log)
+  const metrics = openMetrics()
+  const { scorer, budget, modelWatch, model } = openScorer(config, database, log, metrics)
   const key = secretsKey(config)
   const sealing = openSealing(key)
   const callbacks = callbackTokens({ secretsKey: key, now: () => new Date() })
@@ -70,6 +73,7 @@ async function main(): Promise<void> {
     budget,
     outside: openOutside({ sealing, callbacks, model, publicUrl }),
     modelWatch,
+    observer: metrics,
     log,
     llmConcurrency: config.llmConcurrency,
     ...(config.openai && { callTimeoutMs: config.openai.timeoutMs }),
@@ -80,7 +84,14 @@ async function main(): Promise<void> {
     now: Date.now,
     random: Math.random,
   })
-  const opened = { database, jobs, scorer, sealing, callbacks, app }
+  metrics.watch({
+    app: app.meters,
+    feed: app.feed.meters,
+    pools: database.pools,
+    jobs: () => jobs.counts().catch(() => []),
+    unscored: () => oldestUnscored(database),
+  })
+  const opened = { database, jobs, scorer, sealing, callbacks, app, metrics }
   const parts = { config, log, admin, window, ...opened, door, publicUrl }
   const server = await openServer(parts)
   const leaving = openLeaving(server)
@@ -121,6 +132,7 @@ interface Parts {
   sealing: Sealing
   callbacks: CallbackTokens
   app: App
+  metrics: Metrics
   /**
    * Whether new senders should come, whether webhooks are still taken, and on which port (known once
    * it is open, with PORT=0).
@@ -136,6 +148,7 @@ async function openServer(parts: Parts) {
     store: database,
     adminTokenHash: hashToken(parts.admin.value),
     cronSecretHash: config.cronSecret ? hashToken(config.cronSecret) : null,
+    metricsTokenHash: config.metricsToken ? hashToken(config.metricsToken) : null,
   })
   const connections = connectionDirectory(database, sealing.open)
   const now = () => new Date()
@@ -151,6 +164,7 @@ async function openServer(parts: Parts) {
     publicUrl,
     window: parts.window,
     auth,
+    metrics: parts.metrics,
     trustedProxies: config.trustedProxies,
     sealing,
     callbackTokens: parts.callbacks,
@@ -200,7 +214,7 @@ interface Judges {
   model: LanguageModel | null
 }
 
-function openScorer({ openai }: Config, database: Database, log: Log): Judges {
+function openScorer({ openai }: Config, database: Database, log: Log, metrics: Metrics): Judges {
   const rules = rulesScorer()
   if (!openai) return { scorer: rules, model: null }
   const options = {
@@ -225,10 +239,10 @@ function openScorer({ openai }: Config, database: Database, log: Log): Judges {
   const client = openaiClient(options)
   const scoring = openaiScorer(options, client)
   return {
-    scorer: budgetedScorer({ model: scoring, rules, budget }),
+    scorer: measuredScorer(budgetedScorer({ model: scoring, rules, budget }), metrics),
     budget,
     modelWatch: scoring,
-    model: budgetedModel(client, budget),
+    model: measuredModel(budgetedModel(client, budget), metrics),
   }
 }
 

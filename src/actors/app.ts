@@ -88,6 +88,7 @@ export function startApp(options: AppOptions): App {
       channelIngest(channel, {
         system,
         store: options.ingest,
+        ...(options.observer && { observer: options.observer }),
         enqueue: (sql, messages) => jobs.insertPostProcess(sql, messages),
         onCommitted: (name) => dispatch?.wake(postProcessQueueOf(name)),
         onError: (name, error) => warnOf(log, `ingest ${name}`)(error),

@@ -14,6 +14,7 @@ import { type EnqueuePostProcess, storeGroup } from '../domain/ingest/store-grou
 import { codeOf, type Sql } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
 import { type Backlog, openBacklog } from './ingest-backlog.ts'
+import type { Observer } from './observer.ts'
 import { type ActorMeters, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export type OfferResult =
@@ -41,6 +42,7 @@ export interface IngestOptions {
   /** After a commit that wrote jobs for this channel. */
   onCommitted(channel: Channel): void
   onError(channel: Channel, error: unknown): void
+  observer?: Pick<Observer, 'group'>
 }
 
 interface Offer {
@@ -131,7 +133,7 @@ function groupCommits(
       if (group.length === 0) return
       committing += 1
       self.run(
-        () => commit(group, options),
+        () => commit(channel, group, options),
         (stored): Message => ({ type: 'committed', group, stored }),
         (error): Message => ({ type: 'failed', group, error }),
       )
@@ -198,15 +200,18 @@ function groupCommits(
 }
 
 async function commit(
+  channel: Channel,
   group: Offer[],
-  { store, enqueue, backlog }: IngestOptions & { backlog: Backlog },
+  { store, enqueue, backlog, observer }: IngestOptions & { backlog: Backlog },
 ): Promise<Stored[]> {
   const offered = group.flatMap((offer) => offer.offered)
   const begun = performance.now()
   for (let attempt = 1; ; attempt++) {
     try {
       const stored = await storeGroup(store, offered, enqueue)
-      backlog.committed(offered.length, performance.now() - begun)
+      const ms = performance.now() - begun
+      backlog.committed(offered.length, ms)
+      observer?.group(channel, offered.length, ms)
       return stored
     } catch (error) {
       if (!(error instanceof LostRaceError) || attempt >= RACES_MAX) throw error

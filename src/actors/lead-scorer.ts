@@ -16,6 +16,7 @@ import type { Behavior, Self } from './actor.ts'
 import { callOutcome } from './call-pace.ts'
 import { crashParks } from './crashed-job.ts'
 import type { Gate, Permit } from './gate.ts'
+import type { Observer, ScoringStage } from './observer.ts'
 import type { ScoringJob, ScoringSteps } from './scoring-steps.ts'
 import type { Actor, ActorSpec, ActorSystem } from './supervisor.ts'
 
@@ -24,6 +25,7 @@ export interface LeadScorerOptions {
   gate: Gate
   now(): number
   random(): number
+  observer?: Pick<Observer, 'stage'>
   onError(job: ScoringJob, error: unknown): void
 }
 
@@ -65,6 +67,9 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
   private self!: Self<LeadEvent>
   private state: LeadState = IDLE
   private permit: Permit | undefined = undefined
+  /** When the lead became unscored, and when the present stage began; 0: no call is made for it. */
+  private since = 0
+  private begun = 0
 
   constructor(
     system: ActorSystem,
@@ -98,6 +103,7 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
 
   handle(event: LeadEvent): void {
     const { options } = this
+    if (event === PERMIT) this.stageEnds('gate')
     const next = advance(this.state, event, {
       nowMs: options.now(),
       lastAttempt: isLastAttempt(this.job),
@@ -143,6 +149,9 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
         self.after(effect.ms, DUE)
         break
       case 'acquire permit':
+        this.since = effect.since
+        this.begun = effect.since
+        this.stageEnds('waiting')
         this.acquire(effect)
         break
       case 'read snapshot':
@@ -164,7 +173,8 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
         this.run(() => steps.endJob(job), settled)
         break
       case 'write score':
-        this.run(() => steps.writeScore(job, effect.score), settled)
+        this.begun = this.options.now()
+        this.run(() => steps.writeScore(job, effect.score), this.scored)
         break
       case 'give back':
         this.run(() => steps.giveBack(job, effect.delayMs, effect.attempt), settled)
@@ -189,6 +199,22 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
     })
   }
 
+  private readonly scored = (): LeadEvent => {
+    if (this.since > 0) {
+      this.stageEnds('commit')
+      this.begun = this.since
+      this.stageEnds('total')
+    }
+    return SETTLED
+  }
+
+  private stageEnds(stage: ScoringStage): void {
+    const { observer, now } = this.options
+    const at = now()
+    observer?.stage(stage, at - this.begun)
+    this.begun = at
+  }
+
   private acquire({ since, failures }: Asking): void {
     const { workspaceId } = this.job.data
     const call = { workspaceId, since, failures, priority: this.job.priority }
@@ -196,8 +222,10 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
   }
 
   private async ask(request: ScoringRequest, signal: AbortSignal): Promise<ScoringResult> {
-    const { steps } = this.options
+    const { steps, now } = this.options
+    this.begun = now()
     const result = await steps.ask(request, signal)
+    this.stageEnds('llm')
     // The end came first, and nobody will read this; the calls were made and are billed all the same.
     if (signal.aborted) await steps.account(this.job, result.interactions)
     return result

@@ -22,6 +22,7 @@ import type { Gate } from './gate.ts'
 import { gatedModel } from './gated-model.ts'
 import { type LeadScorerOptions, leadScorer } from './lead-scorer.ts'
 import { modelWatchActor } from './model-watch.ts'
+import type { Observer } from './observer.ts'
 import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
@@ -35,6 +36,8 @@ export interface WorkerOptions {
   scorer: Scorer
   /** Whom post-processing may ask; absent: nobody. */
   outside?: Outside
+  /** Absent: nobody measures. */
+  observer?: Observer
   log: Log
   scoringHeldMax: number
   window: WindowDefaults

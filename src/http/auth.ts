@@ -27,6 +27,8 @@ export interface AuthenticatorOptions {
   adminTokenHash: string
   /** SHA-256 of CRON_SECRET, hexadecimal; null: not set. */
   cronSecretHash?: string | null
+  /** SHA-256 of METRICS_TOKEN, hexadecimal; null: not set. */
+  metricsTokenHash?: string | null
   /** Milliseconds, for the age of cache entries. */
   now?: () => number
 }
@@ -39,6 +41,8 @@ export interface Authenticator {
   ): Promise<Principal | null>
   /** True for the bearer of CRON_SECRET, which opens the job drain and nothing else. */
   isCron(authorization: string | undefined): boolean
+  /** Whether it is the bearer of METRICS_TOKEN; `unset`: there is none. */
+  readsMetrics(authorization: string | undefined): 'yes' | 'no' | 'unset'
   /** A revoked token is refused from now on. */
   invalidate(tokenHash: string): void
 }
@@ -50,7 +54,7 @@ interface TokenRow {
 }
 
 export function authenticator(options: AuthenticatorOptions): Authenticator {
-  const { store, adminTokenHash, cronSecretHash = null, now } = options
+  const { store, adminTokenHash, cronSecretHash = null, metricsTokenHash = null, now } = options
   const tokens = new LRUCache<string, TokenRow>({
     max: CACHE_ENTRIES_MAX,
     ttl: CACHE_TTL_MS,
@@ -90,6 +94,11 @@ export function authenticator(options: AuthenticatorOptions): Authenticator {
     isCron(authorization) {
       const hash = bearerHash(authorization)
       return hash !== null && cronSecretHash !== null && sameHash(hash, cronSecretHash)
+    },
+    readsMetrics(authorization) {
+      if (metricsTokenHash === null) return 'unset'
+      const hash = bearerHash(authorization)
+      return hash !== null && sameHash(hash, metricsTokenHash) ? 'yes' : 'no'
     },
     invalidate(tokenHash) {
       revocations += 1

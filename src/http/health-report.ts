@@ -71,8 +71,8 @@ function circuitCheck({ model, state, openMs }: ModelCircuit) {
 const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0)
 
 /** Null: the database does not answer. */
-async function oldestUnscored(
-  database: Database,
+export async function oldestUnscored(
+  database: Pick<Database, 'query'>,
 ): Promise<{ seconds: number | null; parked: number } | null> {
   try {
     const [row] = await database.query<{ seconds: number | string | null; parked: unknown }>(

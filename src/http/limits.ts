@@ -49,6 +49,7 @@ export async function openFailedAttempts(
   app: FastifyInstance,
   log: Pick<Log, 'warn'>,
   limits: Pick<ServerLimits, 'failedAttemptsMax' | 'failedAttemptsWindowMs'> = serverLimits,
+  onRefused: (limited: boolean) => void = () => {},
 ): Promise<FailedAttempts> {
   await app.register(fastifyRateLimit, { global: false, cache: ADDRESSES_MAX })
   const count = app.createRateLimit({
@@ -62,6 +63,7 @@ export async function openFailedAttempts(
       const counted = await count(request)
       if (counted.isAllowed) return problem
       const { isExceeded, remaining, ttlInSeconds, key } = counted
+      onRefused(isExceeded)
       if (isExceeded) {
         return new Problem('too-many-requests', {
           detail: 'Too many attempts with a credential that is not valid',

@@ -16,6 +16,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { ServerOptions } from 'ws'
 import { FEED_PROTOCOL } from '../domain/feed-protocol.ts'
 import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import { type AiUsageDeps, aiUsageRoutes } from './ai-usage.ts'
 import { type Authenticator, openGuard } from './auth.ts'
 import { type BackfillDeps, backfillRoutes } from './backfill.ts'
@@ -37,6 +38,7 @@ import {
   type ServerLimits,
   serverLimits,
 } from './limits.ts'
+import { type MetricsDeps, metricsRoutes } from './metrics.ts'
 import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
 import { type SettingsDeps, settingsRoutes } from './settings.ts'
 import { type SettingsPreviewDeps, settingsPreviewRoutes } from './settings-preview.ts'
@@ -59,14 +61,16 @@ type ResourceDeps = WorkspacesDeps &
   AiUsageDeps &
   BackfillDeps &
   HealthDeps &
+  MetricsDeps &
   DashboardDeps
 
 /** Made here for all of them. */
-type Own = 'guard' | 'attempts'
+type Own = 'guard' | 'attempts' | 'onAnswered'
 
-export interface ServerDeps extends Omit<ResourceDeps, Own | 'auth' | 'log'> {
+export interface ServerDeps extends Omit<ResourceDeps, Own | 'auth' | 'log' | 'metrics'> {
   log: Log
   auth: Authenticator
+  metrics: Metrics
   webhooks: Omit<WebhookDeps, Own>
   feed: Omit<FeedDeps, Own>
   /** Proxies whose X-Forwarded-For says who is asking; empty: the peer of the connection is. */
@@ -133,12 +137,12 @@ export async function buildServer(
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler(errorHandler(deps.log))
   app.setNotFoundHandler(notFoundHandler)
-  logRequests(app, deps.log)
+  logRequests(app, deps)
   readJson(app)
   await app.register(fastifyHelmet, helmetOptions(deps.publicUrl))
   await app.register(fastifyWebsocket, websocketPlugin)
   await registerDocs(app, deps.version)
-  const attempts = await openFailedAttempts(app, deps.log, limits)
+  const attempts = await openFailedAttempts(app, deps.log, limits, deps.metrics.refusedCredential)
   await registerRoutes(app, deps, attempts)
   await app.ready()
   return app
@@ -166,7 +170,10 @@ async function registerRoutes(
   await app.register(jobsRoutes, { deps: shared })
   await app.register(drainRoutes, { deps: shared })
   await app.register(healthRoutes, { deps: shared })
-  await app.register(webhookRoutes, { deps: { ...deps.webhooks, ...own } })
+  await app.register(metricsRoutes, { deps: shared })
+  await app.register(webhookRoutes, {
+    deps: { ...deps.webhooks, ...own, onAnswered: deps.metrics.delivery },
+  })
   await app.register(feedRoutes, { deps: { ...deps.feed, ...own } })
   await app.register(dashboardRoutes, { deps: shared })
 }
@@ -179,9 +186,16 @@ function requestIds(): () => string {
 }
 
 /** One line per request, by route pattern; reads, webhooks, probes and files only at debug. */
-function logRequests(app: FastifyInstance, log: Log): void {
+function logRequests(
+  app: FastifyInstance,
+  { log, metrics }: Pick<ServerDeps, 'log' | 'metrics'>,
+): void {
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url
+    // Webhooks have figures of their own.
+    if (!route?.startsWith('/webhooks/')) {
+      metrics.request(route ?? 'none', request.method, reply.statusCode, reply.elapsedTime)
+    }
     const writes = request.method !== 'GET' && route?.startsWith('/api/')
     const level = writes || reply.statusCode >= 500 ? 'info' : 'debug'
     if (!log.isLevelEnabled(level)) return

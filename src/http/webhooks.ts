@@ -16,6 +16,8 @@ export interface WebhookDeps {
   connections: ConnectionDirectory
   intake: Intake
   attempts: FailedAttempts
+  /** Told of every delivery when it is answered. */
+  onAnswered?(channel: string, outcome: string, ms: number): void
   /** False while the service is shutting down: senders are sent away before anything is read. */
   isOpen(): boolean
   /** Base of webhook URLs as senders know it; Twilio signs the whole URL. */
@@ -41,6 +43,7 @@ const LOOK_UP_MS = 1500
 export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (app, { deps }) => {
   const bodies = bodyReader()
   const connections = new WeakMap<FastifyRequest, KnownConnection>()
+  const outcomes = new WeakMap<FastifyRequest, string>()
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: FastifyRequest['raw']) => {
@@ -70,6 +73,12 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
       request.headers['x-original-content-type'] = request.headers['content-type'] ?? ''
       request.headers['content-type'] = 'application/octet-stream'
     },
+    async onResponse(request, reply) {
+      const outcome = outcomes.get(request) ?? outcomeOf(reply.statusCode)
+      // By the connection: what a stranger writes into the URL must not become a label.
+      const channel = connections.get(request)?.channel ?? 'unknown'
+      deps.onAnswered?.(channel, outcome, reply.elapsedTime)
+    },
     async handler(request, reply) {
       const connection = connections.get(request) as KnownConnection
       const delivery = deliveryOf(request, connection, deps)
@@ -80,9 +89,17 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
       // Our own format tells its sender at once what is wrong; the others' refusals are kept.
       const keep = connection.provider.name !== 'generic'
       const answer = await deps.intake.accept(connection, delivery, { keep })
+      outcomes.set(request, answer.status)
       return send(reply, connection, answer)
     },
   })
+}
+
+/** Of a delivery that did not get as far as the intake. */
+function outcomeOf(status: number): string {
+  if (status === 401) return 'unauthorized'
+  if (status === 413) return 'too_large'
+  return status === 429 || status === 503 ? 'unavailable' : 'failed'
 }
 
 /** Null: already answered. Everything that fails here says nothing about which part was wrong. */

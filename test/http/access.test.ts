@@ -13,7 +13,14 @@ import { storeDraft } from '../../src/domain/drafts/drafts.ts'
 import type { Role } from '../../src/domain/entities/access.ts'
 import { FEED_PROTOCOL } from '../../src/domain/feed-protocol.ts'
 import { makeToken } from '../../src/domain/tokens.ts'
-import { ADMIN_TOKEN, CRON_SECRET, type TestApi, testApi, testWorkspace } from '../support/api.ts'
+import {
+  ADMIN_TOKEN,
+  CRON_SECRET,
+  METRICS_TOKEN,
+  type TestApi,
+  testApi,
+  testWorkspace,
+} from '../support/api.ts'
 import { insertLead, insertMessage, insertRejected } from '../support/lead-rows.ts'
 import { storeMessage } from '../support/post-process.ts'
 import { compareRoutes, type RouteRow, routeTable, type Thing } from '../support/route-table.ts'
@@ -237,6 +244,13 @@ test('every route × every credential × two workspaces: let in or refused as th
   console.log(
     `access: ${routes} routes × ${all.length} credentials × 2 workspaces: ${cells} as they should be`,
   )
+})
+
+test('metrics are for the bearer of METRICS_TOKEN, who may do nothing else', async () => {
+  const as = (path: string) => api.call('GET', path, { token: METRICS_TOKEN })
+  assert.is((await as('/metrics')).status, 200)
+  assert.is((await as('/api/v1/status')).status, 401)
+  assert.is((await as('/api/v1/workspaces')).status, 401)
 })
 
 test('HEAD is guarded like GET', async () => {

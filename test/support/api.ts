@@ -14,10 +14,12 @@ import type { ReplayResult } from '../../src/http/rejected.ts'
 import { buildServer, type ServerDeps } from '../../src/http/server.ts'
 import { jobBoard } from '../../src/job-board.ts'
 import { type Jobs, openJobs } from '../../src/jobs.ts'
+import { openMetrics } from '../../src/metrics/metrics.ts'
 import { openSealing } from '../../src/sealing.ts'
 import { silentLog, testDatabase } from './database.ts'
 
 export const ADMIN_TOKEN = 'test-admin-token-of-the-instance'
+export const METRICS_TOKEN = 'test-metrics-token-of-the-instance'
 export const CRON_SECRET = 'test-cron-secret-of-the-instance'
 export const PUBLIC_URL = 'https://scores.example.com'
 export const sealing = openSealing(Buffer.alloc(32, 7))
@@ -94,12 +96,14 @@ export async function testApi(
     store: database,
     adminTokenHash: hashToken(ADMIN_TOKEN),
     cronSecretHash: hashToken(CRON_SECRET),
+    metricsTokenHash: hashToken(METRICS_TOKEN),
   })
   const deps: ServerDeps = {
     store: database,
     log: silentLog,
     publicUrl: () => PUBLIC_URL,
     auth,
+    metrics: openMetrics(),
     sealing,
     scorer: { name: 'rules-v1', rulesOnly: true },
     previewScorer: rulesScorer(),

@@ -44,6 +44,8 @@ export const routeTable: Record<string, RouteRow> = {
   'GET /openapi.json': open,
   'GET /health/live': open,
   'GET /health/ready': open,
+  // … and for METRICS_TOKEN, or this machine where there is none: metrics.test.ts.
+  'GET /metrics': { needs: 'instance' },
   'POST /webhooks/:channel/:token': { needs: 'url', body: () => ({}) },
   'POST /webhooks/clay/:token': { needs: 'url', body: () => ({}) },
   'GET /api/v1/workspaces': { needs: 'instance' },
