@@ -20,11 +20,16 @@ import { isDatabaseAway } from '../../src/domain/sql.ts'
 import { SCORING_QUEUE } from '../../src/job-queues.ts'
 import { type ClaimedJob, isLastAttempt, StaleClaimError } from '../../src/jobs.ts'
 import { createRandom } from '../../src/simulate/random.ts'
+import { type Witness, witness } from './scoring-witness.ts'
 
 export const QUIET_MS = 3000
 export const MAX_WAIT_MS = 15_000
 export const LLM_LIMIT = 2
 const RETRY_LIMIT = 8
+/** After an event: something follows that nobody waits for, as a late timer or a second result. */
+const STRAY_CHANCE = 0.05
+/** While the snapshot is read: the lead is disqualified just then, or no longer. */
+const TURN_CHANCE = 0.05
 const LEASE_MS = 6000
 const SWEEP_MS = 60_000
 /** Slower reads would only shift every time below by as much. */
@@ -56,6 +61,8 @@ export interface ModelLead {
   receivedAt: number[]
   error: string | null
   parked: boolean
+  /** The person was erased: no row, no job. */
+  gone: boolean
   touchedAt: number
   jobs: ModelJob[]
   /** What each score that was written covers. */
@@ -86,6 +93,7 @@ interface Scorer {
   calling: boolean
   /** Has asked for a permit since it was claimed. */
   asked: boolean
+  witness: Witness
 }
 
 interface Process {
@@ -106,7 +114,12 @@ export type Counts = Record<
   | 'invalid'
   | 'evictions'
   | 'broken'
-  | 'atMaxWait',
+  | 'atMaxWait'
+  | 'strays'
+  | 'jittered'
+  | 'covered'
+  | 'turned'
+  | 'erased',
   number
 >
 
@@ -117,16 +130,8 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   const agenda: { at: number; order: number; run: () => void }[] = []
   const leads = options.kinds.map((kind, index): ModelLead => {
     const none = { receivedAt: [], jobs: [], scores: [] }
-    const row = {
-      messageSeq: 0,
-      scoredSeq: 0,
-      error: null,
-      parked: false,
-      touchedAt: 0,
-      calls: 0,
-      failures: 0,
-    }
-    return { id: `lead-${index}`, kind, ...row, ...none }
+    const row = { messageSeq: 0, scoredSeq: 0, error: null, touchedAt: 0, calls: 0, failures: 0 }
+    return { id: `lead-${index}`, kind, parked: false, gone: false, ...row, ...none }
   })
   const processes = Array.from({ length: options.processes }, newProcess)
   const faulty = () => now < options.faultsUntilMs && random.chance(options.faults)
@@ -166,7 +171,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
     lead.jobs.find((job) => job.state === state)
 
   function enqueue(lead: ModelLead): void {
-    if (inState(lead, 'created')) return
+    if (lead.gone || inState(lead, 'created')) return
     lead.jobs.push({
       queue: SCORING_QUEUE,
       id: `job-${order++}`,
@@ -195,9 +200,11 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
     job.started = true
     job.state = 'active'
     const { queue, id, attempt, attemptsMax, priority, data } = job
+    const claim: ClaimedJob = { queue, id, attempt, attemptsMax, priority, data }
     const scorer: Scorer = {
       job,
-      claim: { queue, id, attempt, attemptsMax, priority, data },
+      claim,
+      witness: witness(isLastAttempt(claim)),
       process: random.pick(ready),
       claimedAt: now,
       state: { phase: 'Idle' },
@@ -246,7 +253,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   }
 
   function recordFailure(lead: ModelLead, reason: string, parked: boolean): void {
-    if (lead.messageSeq <= lead.scoredSeq) return
+    if (lead.gone || lead.messageSeq <= lead.scoredSeq) return
     lead.error = reason
     if (parked) {
       lead.parked = true
@@ -257,10 +264,15 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   function tell(scorer: Scorer, event: LeadEvent): void {
     if (!scorer.alive) return
     const about = { nowMs: now, lastAttempt: isLastAttempt(scorer.claim), random: random.next() }
-    const { state, effects } = advance(scorer.state, event, about)
-    scorer.state = state
-    for (const effect of effects) carryOut(scorer, effect)
+    const next = advance(scorer.state, event, about)
+    scorer.witness.saw(event, scorer.state, next, now)
+    scorer.state = next.state
+    for (const effect of next.effects) carryOut(scorer, effect)
     checkWait(scorer)
+    if (scorer.alive && event.type !== 'stopped' && random.chance(STRAY_CHANCE)) {
+      counts.strays++
+      tell(scorer, random.pick(strayEvents.filter(scorer.witness.isStray)))
+    }
   }
 
   /** Nobody sits in the quiet window for longer than the maximum wait. */
@@ -316,9 +328,14 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
         acquire(scorer, effect.since)
         break
       case 'read snapshot':
+        if (random.chance(TURN_CHANCE)) turn(lead)
         step(
           scorer,
-          () => snapshotOf(lead),
+          () => {
+            // As `begin` does where a process died of the job before.
+            if (!holds(scorer)) throw new StaleClaimError(scorer.job.id)
+            return snapshotOf(lead)
+          },
           (input) => ({ type: 'snapshot', input }),
         )
         break
@@ -336,6 +353,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
         step(scorer, () => write(scorer, effect.score.seen), settled, true)
         break
       case 'give back':
+        if (effect.delayMs > 5000 && effect.delayMs < 10_000) counts.jittered++
         inTwo(scorer, effect.attempt, false, () => release(scorer, effect.delayMs))
         break
       case 'fail job':
@@ -365,6 +383,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   }
 
   function windowOf(lead: ModelLead) {
+    if (lead.gone) return null
     const newest = lead.receivedAt.at(-1) ?? now
     const oldest = lead.receivedAt[lead.scoredSeq] ?? now
     return {
@@ -377,6 +396,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   }
 
   function snapshotOf(lead: ModelLead) {
+    if (lead.gone) return null
     if (lead.kind === 'poison') throw new RangeError('always')
     return {
       seen: lead.messageSeq,
@@ -411,8 +431,11 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
 
   function answer(lead: ModelLead): ScoringResult {
     const none = { interactions: [], terminal: false, retryAfterMs: null }
-    if (lead.kind === 'refused')
-      return { outcome: 'refused', reason: 'no', ...none, terminal: true }
+    if (lead.kind === 'refused') {
+      // By the model, or for wrong credentials.
+      const outcome = random.pick(['refused', 'error'] as const)
+      return { outcome, reason: 'no', ...none, terminal: true }
+    }
     if (lead.kind === 'invalid') return invalid()
     if (faulty()) {
       counts.outages++
@@ -423,7 +446,8 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
       return { outcome, reason: outcome, ...none, retryAfterMs }
     }
     const scores = { fitScore: 3, intentScore: 3, overallScore: 3, reasoning: 'r' } as const
-    return { outcome: 'ok', scores, model: 'm', promptVersion: 'p', interactions: [] }
+    const given = { scores, model: 'm', promptVersion: 'p', interactions: [] }
+    return { outcome: 'ok', ...given, provisional: random.chance(0.2) }
 
     function invalid(): ScoringResult {
       counts.invalid++
@@ -436,12 +460,16 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
     complete(scorer)
     // The row's own guard would hide it; whoever holds the claim must not need it.
     assert.ok(seen > lead.scoredSeq, `${lead.id}: ${seen} would overwrite ${lead.scoredSeq}`)
+    scored(lead, seen)
+    counts.scored++
+  }
+
+  function scored(lead: ModelLead, seen: number): void {
     lead.scoredSeq = seen
     lead.scores.push(seen)
     lead.failures = 0
     lead.error = null
     lead.parked = false
-    counts.scored++
   }
 
   /** First what people see, then the end of the job: a death may come in between. */
@@ -491,20 +519,54 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   function sweep(parkedToo: boolean): void {
     for (const lead of leads) {
       const quiet = now - lead.touchedAt > SWEEP_MS
-      if (lead.scoredSeq >= lead.messageSeq || !quiet || (lead.parked && !parkedToo)) continue
+      if (lead.gone || lead.scoredSeq >= lead.messageSeq || !quiet || (lead.parked && !parkedToo))
+        continue
       lead.touchedAt = now
       enqueue(lead)
     }
+  }
+
+  function change(lead: ModelLead): void {
+    lead.messageSeq += 1
+    lead.receivedAt.push(now)
+    lead.touchedAt = now
+  }
+
+  function turn(lead: ModelLead): void {
+    if (lead.gone || !(lead.kind === 'sound' || lead.kind === 'disqualified')) return
+    lead.kind = lead.kind === 'sound' ? 'disqualified' : 'sound'
+    change(lead)
+    enqueue(lead)
+    counts.turned++
   }
 
   const model = {
     /** `lost`: the job that should follow is not sent; only the sweep can help. */
     message(index: number, lost: boolean): void {
       const lead = leads[index % leads.length] as ModelLead
-      lead.messageSeq += 1
-      lead.receivedAt.push(now)
-      lead.touchedAt = now
+      if (lead.gone) return
+      change(lead)
       if (!lost) at(random.next() * 200, () => enqueue(lead))
+    },
+    /** Disqualified, or no longer: perhaps while a scorer is at it. */
+    turn(index: number): void {
+      turn(leads[index % leads.length] as ModelLead)
+    },
+    erase(index: number): void {
+      const lead = leads[index % leads.length] as ModelLead
+      if (lead.gone) return
+      lead.gone = true
+      for (const job of lead.jobs) job.state = 'completed'
+      lead.jobs = []
+      counts.erased++
+    },
+    /** A score that its own scorer did not make: what it then reads is covered. */
+    cover(index: number): void {
+      const scorer = scorerOf(index)
+      const lead = scorer?.job.lead
+      if (!lead || !scorer.witness.waits() || lead.scoredSeq >= lead.messageSeq) return
+      scored(lead, lead.messageSeq)
+      counts.covered++
     },
     /** SIGKILL, and another process in its place. */
     kill(index: number): void {
@@ -588,6 +650,29 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   }
   return model
 }
+
+const strayWindow = { covered: false, disqualified: false, dueInMs: 0, unscoredForMs: 0 }
+const strayInput = { seen: 1, scoredSeq: 0, disqualifiedReason: null, hasInbound: true }
+const strayEvents: LeadEvent[] = [
+  { type: 'claimed' },
+  { type: 'window', window: null },
+  { type: 'window', window: strayWindow },
+  { type: 'due' },
+  { type: 'permit' },
+  { type: 'snapshot', input: null },
+  { type: 'snapshot', input: { ...strayInput, request: {} as never } },
+  {
+    type: 'answered',
+    result: {
+      outcome: 'refused',
+      reason: 'stray',
+      terminal: true,
+      retryAfterMs: null,
+      interactions: [],
+    },
+  },
+  { type: 'settled' },
+]
 
 const away = () => Object.assign(new Error('connection lost'), { code: '08006' })
 

@@ -16,7 +16,7 @@ import { suite } from '../../support/suite.ts'
 
 const SEED = 20_261_124
 const SCHEDULES = 3000
-const test = suite('phases of a lead under random schedules')
+const test = suite('phases of a lead under random schedules', 120_000)
 
 const noCounts = (): Counts => ({
   scored: 0,
@@ -29,14 +29,31 @@ const noCounts = (): Counts => ({
   evictions: 0,
   broken: 0,
   atMaxWait: 0,
+  strays: 0,
+  jittered: 0,
+  covered: 0,
+  turned: 0,
+  erased: 0,
 })
+
+const happenings = [
+  'message',
+  'lost message',
+  'kill',
+  'freeze',
+  'evict',
+  'break',
+  'turn',
+  'cover',
+  'erase',
+] as const
 
 interface Step {
   waitMs: number
   /** Of the lead or the process; taken modulo how many there are. */
   index: number
   flag: boolean
-  what: 'message' | 'lost message' | 'kill' | 'freeze' | 'evict' | 'break'
+  what: (typeof happenings)[number]
 }
 
 const kind = fc.oneof(
@@ -59,10 +76,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   flag: fc.boolean(),
   what: fc.oneof(
     { weight: 8, arbitrary: fc.constant('message' as const) },
-    {
-      weight: 3,
-      arbitrary: fc.constantFrom<Step['what']>('kill', 'freeze', 'evict', 'break', 'lost message'),
-    },
+    { weight: 4, arbitrary: fc.constantFrom(...happenings) },
   ),
 })
 
@@ -74,7 +88,7 @@ function play(model: ReturnType<typeof scoringModel>, steps: Step[]) {
     else if (what === 'kill') model.kill(of)
     else if (what === 'freeze') model.freeze(of)
     else if (what === 'evict') model.evict(of, flag)
-    else model.break(of)
+    else model[what](of)
   }
   model.rest()
 }
@@ -92,9 +106,11 @@ test('every lead ends scored or parked with a reason, one call at a time, no per
       const model = scoringModel({ seed, kinds, processes, faults, faultsUntilMs }, counts)
       play(model, steps)
       for (const lead of model.leads) {
-        if (lead.parked) assert.ok(lead.error, `${lead.id} is parked and says nothing`)
+        if (lead.gone) assert.equal(lead.jobs, [])
+        else if (lead.parked) assert.ok(lead.error, `${lead.id} is parked and says nothing`)
         else assert.is(lead.scoredSeq, lead.messageSeq, `${lead.id} (${lead.kind}) is forgotten`)
-        if (lead.kind === 'sound' && faults === 0 && !lead.parked) assert.is(lead.error, null)
+        if (lead.kind === 'sound' && !lead.gone && faults === 0 && !lead.parked)
+          assert.is(lead.error, null)
         assert.is(lead.calls, 0)
         assert.equal(
           lead.jobs.map(({ state }) => state),

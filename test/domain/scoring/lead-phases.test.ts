@@ -337,6 +337,13 @@ test('the last attempt parks what would else be tried again, but an outage costs
   }
 })
 
+test('a provisional score is written as one', () => {
+  const result = { ...ok, provisional: true }
+  const { effects } = advance(states.asking, { type: 'answered', result }, about)
+  const write = effects.find((effect) => effect.do === 'write score')
+  assert.is(write?.score.provisional, true)
+})
+
 test('whatever asks for a permit gives it back exactly once on every way out', () => {
   // Along every path of the chart of up to nine steps: asked for minus given back is 0 or 1.
   const seen = new Set<string>()
