@@ -18,6 +18,7 @@ import {
 } from './job-queues.ts'
 import type { Log } from './log.ts'
 import { markBegun, type Reclaimed, reclaimOrphans, withoutClaim } from './orphaned-jobs.ts'
+import { raiseWaiting, scoringPriority, urgentBehind } from './scoring-priority.ts'
 
 export interface PostProcessData {
   workspaceId: string
@@ -40,9 +41,6 @@ export interface ClaimedJob<Data extends ScoringData = ScoringData> {
   priority: number
   data: Data
 }
-
-/** Higher runs first. Backfill and recovery never delay a live message. */
-export const scoringPriority = { live: 0, recovery: -10, backfill: -20 } as const
 
 /** The claim is gone: another worker took the job over, or somebody cancelled it. */
 export class StaleClaimError extends Error {
@@ -80,6 +78,8 @@ export interface Jobs {
   release(job: ClaimedJob, delayMs: number): Promise<void>
   /** Heartbeat; answers the claims that are no longer ours. */
   touch(jobs: ClaimedJob[]): Promise<ClaimedJob[]>
+  /** Of held scoring jobs' leads: who has something more urgent waiting behind, and how urgent. */
+  urgentBehind(leadIds: string[]): Promise<{ leadId: string; priority: number }[]>
   /** What a dead process held is due again at once, and spends no attempt. */
   reclaimOrphans(leaseMs: number): Promise<Reclaimed>
   /** Removes every job that names the lead, whatever its state. */
@@ -137,7 +137,7 @@ export function openJobs(database: Database, log: Log): Jobs {
       if (sent && sent.length === rows.length) return
       // One that waits covers this one, but must not wait behind a backfill for it.
       const leadIds = jobs.map(({ leadId }) => leadId)
-      await sql.query(raisePrioritySql, [SCORING_QUEUE, leadIds, priority])
+      await raiseWaiting(sql, leadIds, priority)
     },
     fetch: (queue, batchSize, except = []) =>
       fetchJobs(database, boss, queue, { batchSize, except }),
@@ -170,6 +170,7 @@ export function openJobs(database: Database, log: Log): Jobs {
       }
       return lost
     },
+    urgentBehind: (leadIds) => urgentBehind(database, leadIds),
     reclaimOrphans: (leaseMs) => reclaimOrphans(database, queueNames, { leaseMs }),
     async forgetLead(tx, { leadId }) {
       await tx.query(`delete from pgboss.job where data ->> 'leadId' = $1`, [leadId])
@@ -230,13 +231,6 @@ const shortenBackoffSql = `
   update pgboss.job
   set start_after = now() + (start_after - now()) / (2 ^ least($3::int, 16))
   where name = $1 and id = $2::uuid and state = 'retry' and start_after > now()
-`
-
-/** By the queue's index on waiting keys: policy and the coalesce make it fit. */
-const raisePrioritySql = `
-  update pgboss.job set priority = $3::int
-  where name = $1 and state = 'created' and policy = 'stately'
-    and coalesce(singleton_key, '') = any($2::text[]) and priority < $3::int
 `
 
 const countsSql = `

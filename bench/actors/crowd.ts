@@ -109,6 +109,7 @@ function jobsInMemory(source: () => Iterator<CrowdJob>): DispatcherOptions['jobs
   return {
     exclusive: true,
     touch: async () => [],
+    urgentBehind: async () => [],
     release: async () => undefined,
     async fetch(queue: string, most: number) {
       const taken: CrowdJob[] = []

@@ -5,7 +5,8 @@
  */
 import { backfillPage, runningBackfills } from '../domain/backfill.ts'
 import type { Store } from '../domain/sql.ts'
-import { type Jobs, scoringPriority } from '../jobs.ts'
+import type { Jobs } from '../jobs.ts'
+import { scoringPriority } from '../scoring-priority.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export interface BackfillOptions {

@@ -5,7 +5,8 @@
 import type { AiBudget } from '../domain/ai/budget.ts'
 import { type DueLead, resumeProvisional } from '../domain/ai/resume.ts'
 import type { Store } from '../domain/sql.ts'
-import { type Jobs, scoringPriority } from '../jobs.ts'
+import type { Jobs } from '../jobs.ts'
+import { scoringPriority } from '../scoring-priority.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export interface BudgetResumeOptions {

@@ -1,16 +1,19 @@
 /**
  * The claims of this process: a lease that its heartbeat renews. When the heartbeat does not get
  * through, what runs here is stopped before another process can take it over; and what the dead no
- * longer renew is taken over here.
+ * longer renew is taken over here. With each heartbeat, a held job that something more urgent waits
+ * behind is moved up.
  */
 import type { ClaimedJob, Jobs } from '../jobs.ts'
+import { scoringPriority } from '../scoring-priority.ts'
+import type { Self } from './actor.ts'
 import type { HeldJobs } from './held-jobs.ts'
 import { LEASE_MS } from './orphans.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export interface ClaimsOptions {
   system: ActorSystem
-  jobs: Pick<Jobs, 'touch' | 'exclusive'>
+  jobs: Pick<Jobs, 'touch' | 'exclusive' | 'urgentBehind'>
   held: HeldJobs
   /** Makes what dead processes held due again; answers how many jobs. */
   takeOverOrphans(): Promise<number>
@@ -28,6 +31,8 @@ type Message =
   | { type: 'touch failed'; error: unknown }
   | { type: 'taken over'; count: number }
   | { type: 'take over failed'; error: unknown }
+  | { type: 'urgent'; behind: { leadId: string; priority: number }[] }
+  | { type: 'look behind failed'; error: unknown }
 
 /** Of the lease. Three heartbeats may fail before the claims run out. */
 const HEARTBEAT_SHARE = 0.25
@@ -79,6 +84,7 @@ export function claimsActor(options: ClaimsOptions): Actor<Message> {
         keptAt = at
         stopAll(lost)
         if (options.isStopping()) return
+        lookBehind(self, options)
         self.run(
           () => options.takeOverOrphans(),
           (count): Message => ({ type: 'taken over', count }),
@@ -101,9 +107,29 @@ export function claimsActor(options: ClaimsOptions): Actor<Message> {
               return message.count > 0 ? options.onTakenOver() : undefined
             case 'take over failed':
               return options.onError('take over', message.error)
+            case 'urgent':
+              for (const { leadId, priority } of message.behind) {
+                held.scorers.get(leadId)?.raise(priority)
+              }
+              return undefined
+            case 'look behind failed':
+              return options.onError('look behind', message.error)
           }
         },
       }
     },
   })
+}
+
+/** A backfill's job that waits for its turn must not make the message behind it wait as long. */
+function lookBehind(self: Self<Message>, { held, jobs }: ClaimsOptions): void {
+  const patient = [...held.scorers.values()].filter(
+    (scorer) => scorer.job.priority < scoringPriority.live && scorer.phase() === 'Queued',
+  )
+  if (patient.length === 0) return
+  self.run(
+    () => jobs.urgentBehind(patient.map(({ job }) => job.data.leadId)),
+    (behind): Message => ({ type: 'urgent', behind }),
+    (error): Message => ({ type: 'look behind failed', error }),
+  )
 }

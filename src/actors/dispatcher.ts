@@ -14,7 +14,7 @@ import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export interface DispatcherOptions {
   system: ActorSystem
-  jobs: Pick<Jobs, 'exclusive' | 'fetch' | 'release' | 'touch'>
+  jobs: Pick<Jobs, 'exclusive' | 'fetch' | 'release' | 'touch' | 'urgentBehind'>
   /** Scoring jobs held at once, in quiet window, gate queue or flight. */
   scoringHeldMax: number
   startPostProcess(channel: Channel, job: ClaimedJob<PostProcessData>): void

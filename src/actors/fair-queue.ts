@@ -43,6 +43,8 @@ export interface FairQueue {
    */
   nextProbe(): Waiter | undefined
   remove(waiter: Waiter): void
+  /** Among its workspace's and among workspaces; never lower than it was. */
+  raise(waiter: Waiter, priority: number): void
 }
 
 export function fairQueue(): FairQueue {
@@ -120,6 +122,12 @@ export function fairQueue(): FairQueue {
       if (!waiter.share.waiting.remove(waiter)) return
       size -= 1
       place(waiter.share)
+    },
+    raise(waiter, priority) {
+      if (priority <= waiter.priority) return
+      waiter.priority = priority
+      waiter.share.waiting.moved(waiter)
+      wanting.moved(waiter.share)
     },
   }
 }

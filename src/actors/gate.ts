@@ -19,6 +19,8 @@ export interface Permit {
    * yet. Only the first time counts.
    */
   release(outcome?: CallOutcome): void
+  /** While it waits: it has become more urgent. */
+  raise(priority: number): void
 }
 
 export interface GateMeters {
@@ -99,6 +101,7 @@ export function gate({ limit: limitMax, clock = systemClock }: GateOptions): Gat
       })
       grant()
       return {
+        raise: (priority) => queue.raise(waiter, priority),
         release(outcome = {}) {
           const was = state
           state = 'released'

@@ -34,6 +34,8 @@ export interface LeadScorer {
   /** Ends it without settling the job: a call in flight is aborted and its result is not written. */
   stop(): void
   phase(): LeadPhase
+  /** Something more urgent waits behind its job. */
+  raise(priority: number): void
 }
 
 const IDLE: LeadState = { phase: 'Idle' }
@@ -70,6 +72,8 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
   /** When the lead became unscored, and when the present stage began; 0: no call is made for it. */
   private since = 0
   private begun = 0
+  /** At the gate: the job's, or that of what waits behind it. */
+  private priority: number
 
   constructor(
     system: ActorSystem,
@@ -80,6 +84,7 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
     this.job = job
     this.options = options
     this.onEnd = onEnd
+    this.priority = job.priority
     this.actor = system.spawn<LeadEvent>(this)
   }
 
@@ -93,6 +98,11 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
 
   phase(): LeadPhase {
     return this.state.phase
+  }
+
+  raise(priority: number): void {
+    this.priority = Math.max(this.priority, priority)
+    this.permit?.raise(this.priority)
   }
 
   incarnate(self: Self<LeadEvent>): Behavior<LeadEvent> {
@@ -174,7 +184,10 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
         break
       case 'write score':
         this.begun = this.options.now()
-        this.run(() => steps.writeScore(job, effect.score), this.scored)
+        this.run(
+          () => steps.writeScore(job, effect.score),
+          () => this.scored(),
+        )
         break
       case 'give back':
         this.run(() => steps.giveBack(job, effect.delayMs, effect.attempt), settled)
@@ -199,7 +212,7 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
     })
   }
 
-  private readonly scored = (): LeadEvent => {
+  private scored(): LeadEvent {
     if (this.since > 0) {
       this.stageEnds('commit')
       this.begun = this.since
@@ -217,7 +230,7 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
 
   private acquire({ since, failures }: Asking): void {
     const { workspaceId } = this.job.data
-    const call = { workspaceId, since, failures, priority: this.job.priority }
+    const call = { workspaceId, since, failures, priority: this.priority }
     this.permit = this.options.gate.acquire(call, () => this.self.tell(PERMIT))
   }
 

@@ -4,7 +4,8 @@
  * every loss of a job (a lost retry, an erased queue, a crash between two commits) a delay only.
  */
 import type { Store } from '../domain/sql.ts'
-import { type Jobs, scoringPriority } from '../jobs.ts'
+import type { Jobs } from '../jobs.ts'
+import { scoringPriority } from '../scoring-priority.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export interface RecoveryOptions {

@@ -28,7 +28,7 @@ function claims(over: Partial<ClaimsOptions> & { touch: ClaimsOptions['jobs']['t
     onError: (what) => errors.push(what),
     leaseMs: LEASE_MS,
     ...over,
-    jobs: { exclusive: false, ...over.jobs, touch: over.touch },
+    jobs: { exclusive: false, urgentBehind: async () => [], ...over.jobs, touch: over.touch },
   })
   return { held, errors }
 }
@@ -49,6 +49,7 @@ function scorerOf(leadId: string): LeadScorer & { stopped(): boolean } {
       stopped = true
     },
     phase: () => 'InFlight',
+    raise: () => undefined,
     stopped: () => stopped,
   }
 }
@@ -81,7 +82,7 @@ test('a heartbeat that never ends counts as one that failed, and is alone', asyn
 test('nobody can take over an embedded database: a slow one aborts nothing', async () => {
   const { held, errors } = claims({
     touch: unreachable,
-    jobs: { exclusive: true, touch: unreachable },
+    jobs: { exclusive: true, touch: unreachable, urgentBehind: async () => [] },
   })
   const scorer = scorerOf('lead-1')
   held.takeScoring(scorer)

@@ -58,7 +58,7 @@ test('a permit released twice frees one place, one released while waiting frees 
 test('a quiet workspace is next, however many older leads another one has waiting', () => {
   const order: string[] = []
   const { acquire } = gate({ limit: 1 })
-  const running: Permit[] = []
+  const running: Pick<Permit, 'release'>[] = []
   const want = (workspace: string, since: number) => {
     const permit = acquire({ workspaceId: workspace, since }, () => {
       order.push(workspace)
@@ -75,7 +75,7 @@ test('a quiet workspace is next, however many older leads another one has waitin
 test('one that asks for one call at a time gets no more turns than one with a backlog', () => {
   const order: string[] = []
   const { acquire } = gate({ limit: 1 })
-  const running: Permit[] = []
+  const running: Pick<Permit, 'release'>[] = []
   const want = (workspace: string) => {
     const permit = acquire({ workspaceId: workspace, since: 1 }, () => {
       order.push(workspace)
@@ -103,6 +103,25 @@ test('a lower priority waits for every live lead, of whatever workspace', () => 
   const other = acquire({ workspaceId: 'b', since: 9 }, () => order.push('other workspace'))
   for (const permit of [held, same, other]) permit.release()
   assert.equal(order, ['same workspace', 'other workspace', 'backfill'])
+})
+
+test('one that has become more urgent while it waits goes before all others of its old priority', () => {
+  const order: string[] = []
+  const { acquire } = gate({ limit: 1 })
+  const held = acquire({ workspaceId, since: 0 }, nothing)
+  const want = (name: string, workspace: string, since: number) =>
+    acquire({ workspaceId: workspace, since, priority: -20 }, () => order.push(name))
+  const first = want('first', 'a', 1)
+  const second = want('second', 'a', 2)
+  const other = want('other', 'b', 1)
+  second.raise(0)
+  second.raise(-10)
+  held.release()
+  assert.equal(order, ['second'])
+  second.raise(0)
+  for (const permit of [second, other, first]) permit.release()
+  first.raise(0)
+  assert.equal([...order].sort(), ['first', 'other', 'second'])
 })
 
 test('a 429 halves the limit once for calls under way together, and pauses for Retry-After', () => {
@@ -169,6 +188,7 @@ test('an open circuit stops every call, then lets one at a time find out', () =>
 
 type Step =
   | { do: 'acquire'; workspace: number; since: number; priority: number; hasty: boolean }
+  | { do: 'raise'; which: number; priority: number }
   | { do: 'release'; which: number; outcome: CallOutcome | undefined }
   | { do: 'pass'; ms: number }
 
@@ -190,6 +210,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     hasty: fc.boolean(),
   }),
   fc.record({ do: fc.constant('release' as const), which: fc.nat(60), outcome }),
+  fc.record({
+    do: fc.constant('raise' as const),
+    which: fc.nat(60),
+    priority: fc.constantFrom(0, -5),
+  }),
   fc.record({ do: fc.constant('pass' as const), ms: fc.nat(1_000_000) }),
 )
 
@@ -233,7 +258,7 @@ test('whatever happens: never above the limit, nobody waits beside a free place,
         }
         const wish = ({ workspace, since, priority, hasty }: Step & { do: 'acquire' }) => {
           const nth = permits.length
-          permits.push({ release: nothing })
+          permits.push({ release: nothing, raise: nothing })
           permits[nth] = one.acquire({ workspaceId: `w${workspace}`, since, priority }, () => {
             assert.not.ok(ended.has(nth), 'granted after its release')
             assert.not.ok(started.has(nth), 'granted twice')
@@ -248,6 +273,7 @@ test('whatever happens: never above the limit, nobody waits beside a free place,
           if (next.do === 'release' && permits.length > 0) {
             release(next.which % permits.length, next.outcome)
           }
+          if (next.do === 'raise') permits[next.which % permits.length]?.raise(next.priority)
           if (next.do === 'pass') clock.pass(next.ms)
           const { held, waiting, limit, pausedMs } = one.meters()
           assert.is(held, running)

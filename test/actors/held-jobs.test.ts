@@ -19,7 +19,7 @@ function scorerOf(workspaceId: string): LeadScorer {
     priority: 0,
     data: { workspaceId, leadId: id },
   }
-  return { job, stop: () => undefined, phase: () => 'Queued' }
+  return { job, stop: () => undefined, phase: () => 'Queued', raise: () => undefined }
 }
 
 /** Takes as the dispatcher does: what it may ask for, all of it from one workspace's backlog. */

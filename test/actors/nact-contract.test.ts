@@ -6,7 +6,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { execFile } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { dispatch, query, type Ref, spawn, spawnStateless, start, stop } from 'nact'
 import * as assert from 'uvu/assert'
 import { suite } from '../support/suite.ts'
@@ -556,6 +558,32 @@ test('nothing but the facade and this file imports nact', () => {
     /(?:from\s*|import\s*|import\(\s*|require\(\s*|mock\(\s*)['"]nact(?:\/[^'"]*)?['"]/
   const importers = files.filter((file) => imports.test(readFileSync(join(root, file), 'utf8')))
   assert.equal(importers.sort(), ['src/actors/actor.ts', 'test/actors/nact-contract.test.ts'])
+})
+
+test('the linter refuses nact to everybody else', async () => {
+  const others = ['src/main.ts', 'src/http/a.ts', 'src/domain/a.ts', 'src/actors/a.ts']
+  others.push('src/clients/a.ts', 'bench/a.ts', 'test/a.ts')
+  const directory = await mkdtemp(join(tmpdir(), 'leadpulse-lint-'))
+  try {
+    await copyFile(join(root, 'biome.json'), join(directory, 'biome.json'))
+    for (const file of [...others, 'src/actors/actor.ts']) {
+      const path = join(directory, file)
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, "import { spawn } from 'nact'\n\nspawn()\n")
+    }
+    const found = await new Promise<string>((resolve) => {
+      const rule = '--only=style/noRestrictedImports'
+      const args = ['lint', rule, '--reporter=github', '.']
+      execFile(join(root, 'node_modules/.bin/biome'), args, { cwd: directory }, (_error, stdout) =>
+        resolve(stdout),
+      )
+    })
+    const refused = others.filter((file) => found.includes(`/${file},`))
+    assert.equal(refused, others)
+    assert.not.ok(found.includes('/src/actors/actor.ts,'), 'the facade may')
+  } finally {
+    await rm(directory, { recursive: true })
+  }
 })
 
 test.run()

@@ -651,7 +651,13 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
   return model
 }
 
-const strayWindow = { covered: false, disqualified: false, dueInMs: 0, unscoredForMs: 0 }
+const strayWindow = {
+  covered: false,
+  disqualified: false,
+  dueInMs: 0,
+  unscoredForMs: 0,
+  failures: 0,
+}
 const strayInput = { seen: 1, scoredSeq: 0, disqualifiedReason: null, hasInbound: true }
 const strayEvents: LeadEvent[] = [
   { type: 'claimed' },
