@@ -9,7 +9,7 @@ import {
   promptVersion,
 } from '../../../src/domain/scoring/prompt.ts'
 import type { ScoringRequest, TranscriptEntry } from '../../../src/domain/scoring/score.ts'
-import { sanitise } from '../../../src/domain/scoring/transcript.ts'
+import { boundTranscript, sanitise } from '../../../src/domain/scoring/transcript.ts'
 import { suite } from '../../support/suite.ts'
 
 const test = suite('scoring prompt')
@@ -193,6 +193,29 @@ test('fields of workspace and lead are bounded, blank ones unknown', () => {
   assert.ok((prompt.input[0]?.content.length ?? 0) < 13_000)
   assert.match(prompt.input[0]?.content ?? '', '"company":null')
   assert.ok((prompt.input[2]?.content.length ?? 0) < 1500)
+})
+
+test('no lead, however much it writes, makes a prompt longer than its bound', () => {
+  // What JSON writes with two characters; a hundred messages of as much as is stored.
+  for (const worst of ['"', '\\', '\n', 'é', '漢', '😀']) {
+    const long = worst.repeat(100_000)
+    const transcript = boundTranscript(
+      Array.from({ length: 100 }, () => entry(`x${long}`, { subject: long })),
+    )
+    const many = boundTranscript(Array.from({ length: 100 }, () => entry(`x${worst.repeat(399)}`)))
+    const lead = { name: long, company: long, title: long, industry: long, headcount: long }
+    const context = {
+      companyName: long,
+      serviceDescription: long,
+      idealCustomerProfile: long,
+      qualificationQuestions: Array.from({ length: 500 }, () => long),
+    }
+    for (const each of [transcript, many]) {
+      const prompt = buildPrompt(request({ lead, context, transcript: each }), marker)
+      const characters = prompt.instructions.length + whole(prompt).length
+      assert.ok(characters < 90_000, `${JSON.stringify(worst)}: ${characters}`)
+    }
+  }
 })
 
 test('a marker that somebody could guess is refused', () => {
