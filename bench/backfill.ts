@@ -70,24 +70,35 @@ async function measure(databaseUrl: string): Promise<void> {
   if (count !== LEADS || seconds > LIMIT_SECONDS) process.exitCode = 1
 }
 
+/** At a time: all at once would reach the limit that the service sets its statements. */
+const INSERTED = 5000
+
 /** Each with one inbound message and a score that covers it. */
 async function insertLeads(store: Store, workspaceId: string): Promise<void> {
+  for (let from = 0; from < LEADS; from += INSERTED) {
+    await insertSome(store, workspaceId, Math.min(INSERTED, LEADS - from))
+  }
+  await store.query('analyze lead, message')
+}
+
+async function insertSome(store: Store, workspaceId: string, count: number): Promise<void> {
   await store.query(
     `insert into lead (id, workspace_id, first_name, message_seq, scored_seq, overall_score,
        fit_score, intent_score, scored_by, channels, last_channel)
      select gen_random_uuid(), $1::uuid, 'Lead ' || n, 1, 1, 2, 2, 2, 'rules-v1', '{email}', 'email'
      from generate_series(1, $2::int) as n`,
-    [workspaceId, LEADS],
+    [workspaceId, count],
   )
   await store.query(
     `insert into message (id, workspace_id, lead_id, channel, provider, direction, kind, dedupe_key,
        body, sent_at, seq)
      select gen_random_uuid(), workspace_id, id, 'email', 'generic', 'inbound', 'text', id::text,
        'What would it cost for 40 seats?', now(), 1
-     from lead where workspace_id = $1::uuid`,
+     from lead
+     where workspace_id = $1::uuid
+       and not exists (select 1 from message where message.lead_id = lead.id)`,
     [workspaceId],
   )
-  await store.query('analyze')
 }
 
 async function onServer(url: string, statement: string): Promise<void> {
