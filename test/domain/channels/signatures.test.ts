@@ -1,8 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { gohighlevel } from '../../../src/domain/channels/gohighlevel.ts'
-import type { Delivery, Verification } from '../../../src/domain/channels/inbound-event.ts'
 import {
   isAnyOf,
   isSignedBy,
@@ -10,51 +8,18 @@ import {
   secretOrSecretsSchema,
   secretsSchema,
 } from '../../../src/domain/channels/signatures.ts'
-import { twilio } from '../../../src/domain/channels/twilio.ts'
-import { unipile } from '../../../src/domain/channels/unipile.ts'
+import { signatureVectors } from '../../support/fixtures.ts'
 import {
-  deliveryOf,
-  fixture,
-  type SignatureVector,
-  signatureVectors,
-} from '../../support/fixtures.ts'
+  formMeaning,
+  type SignatureCase,
+  signatureCases,
+  verifierOf,
+} from '../../support/signature-cases.ts'
 import { suite } from '../../support/suite.ts'
 
 const test = suite('signatures')
 
-interface Case {
-  vector: SignatureVector
-  delivery: Delivery
-  verify: (delivery: Delivery) => Verification
-}
-
-function caseOf(vector: SignatureVector): Case {
-  const body = vector.body === undefined ? fixture(vector.bodyFile ?? '') : Buffer.from(vector.body)
-  const delivery = deliveryOf(body, {
-    headers: { [vector.header]: vector.signature },
-    ...(vector.url && { url: vector.url }),
-    ...(vector.now && { receivedAt: new Date(vector.now * 1000) }),
-  })
-  return { vector, delivery, verify: verifierOf(vector) }
-}
-
-function verifierOf({ algorithm, secret = '', publicKeyPem = '' }: SignatureVector) {
-  switch (algorithm) {
-    case 'twilio-hmac-sha1':
-      return (delivery: Delivery) => twilio.verify(delivery, { authTokens: [secret] })
-    case 'unipile-v2-hmac-sha256':
-      return (delivery: Delivery) => unipile.verify(delivery, { signingSecret: secret })
-    case 'ghl-ed25519':
-      return (delivery: Delivery) =>
-        gohighlevel.verify(delivery, { ed25519PublicKey: publicKeyPem })
-    case 'ghl-rsa-sha256':
-      return (delivery: Delivery) => gohighlevel.verify(delivery, { rsaPublicKey: publicKeyPem })
-    default:
-      throw new Error(`unknown algorithm ${algorithm}`)
-  }
-}
-
-const cases = signatureVectors('').map(caseOf)
+const cases = signatureCases()
 
 /** Every text that differs from this one in one character. */
 function mutations(text: string): string[] {
@@ -63,12 +28,6 @@ function mutations(text: string): string[] {
       .filter((other) => other !== letter)
       .map((other) => text.slice(0, i) + other + text.slice(i + 1)),
   )
-}
-
-/** What Twilio signs of a form: two spellings of one parameter are one parameter. */
-function formMeaning(body: Buffer): string {
-  const pairs = [...new URLSearchParams(body.toString('utf8'))].map(([key, value]) => key + value)
-  return [...new Set(pairs)].sort().join('')
 }
 
 test('every published and made vector is verified through its provider', () => {
@@ -123,7 +82,7 @@ test('whatever replaces, inserts or removes bytes of the body is refused', () =>
   })
   fc.assert(
     fc.property(edits, ({ index, at, remove, insert }) => {
-      const { vector, delivery, verify } = cases[index % cases.length] as Case
+      const { vector, delivery, verify } = cases[index % cases.length] as SignatureCase
       const start = at % delivery.rawBody.length
       const rawBody = Buffer.concat([
         delivery.rawBody.subarray(0, start),
