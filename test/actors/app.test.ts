@@ -65,7 +65,7 @@ const scored = (overallScore: 1 | 2 | 3 | 4 = 3): ScoringResult => ({
   interactions: [interaction('ok')],
 })
 
-function start(quietMs = 40): App {
+function start(quietMs = 40, maxWaitMs = 400): App {
   return startApp({
     store: database,
     ingest: database.ingest,
@@ -74,7 +74,7 @@ function start(quietMs = 40): App {
     log: silentLog,
     llmConcurrency: 4,
     scoringHeldMax: 100,
-    window: { quietMs, maxWaitMs: 400 },
+    window: { quietMs, maxWaitMs },
     runsJobs: true,
     now: Date.now,
     random: Math.random,
@@ -399,7 +399,7 @@ test('a re-score that was asked for runs although nothing was said', async () =>
 
 test('a stop gives waiting jobs back untouched, and the next start finishes them', async () => {
   await app.stop()
-  app = start(60_000)
+  app = start(60_000, 60_000)
   await say('restart@x.example', 'hello')
   const { id } = (await leadOf('restart@x.example')) as LeadState
   await until(

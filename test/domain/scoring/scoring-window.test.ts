@@ -121,8 +121,17 @@ test('the maximum wait counts from the first message that no score covers', asyn
   const ages = [90_000, 70_000, 30_000, 0]
   near(await dueIn(await leadWith(workspaceId, ages, 2)), 20_000)
   near(await dueIn(await leadWith(workspaceId, ages, 1)), -10_000)
-  const window = await readWindow(database, await leadWith(workspaceId, ages, 4), defaults)
-  assert.is(window?.covered, true)
+  const covered = await readWindow(database, await leadWith(workspaceId, ages, 4), defaults)
+  assert.is(covered?.covered, true)
+})
+
+test('a lead is unscored since its first message that no score covers', async () => {
+  const workspaceId = await workspaceWith(20_000, 60_000)
+  for (const [scoredSeq, sinceMs] of [90_000, 70_000, 30_000].entries()) {
+    const leadId = await leadWith(workspaceId, [90_000, 70_000, 30_000], scoredSeq)
+    const forMs = (await readWindow(database, leadId, defaults))?.unscoredForMs ?? 0
+    assert.ok(forMs >= sinceMs && forMs < sinceMs + PASSES_MS, `${forMs} ms, not ${sinceMs}`)
+  }
 })
 
 test.run()
