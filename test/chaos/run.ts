@@ -30,10 +30,10 @@ interface Entry {
 
 const scenarios: Record<string, Entry> = {
   killsOnPostgres: { run: killsOnPostgres, quick: { kills: 8, seconds: 0 }, share: 1, seconds: 0 },
-  killsOnPglite: { run: killsOnPglite, quick: { kills: 6, seconds: 0 }, share: 1, seconds: 0 },
+  killsOnPglite: { run: killsOnPglite, quick: { kills: 4, seconds: 0 }, share: 1, seconds: 0 },
   databaseRestarts: {
     run: databaseRestarts,
-    quick: { kills: 4, seconds: 0 },
+    quick: { kills: 3, seconds: 0 },
     share: 0.1,
     seconds: 0,
   },
@@ -42,7 +42,7 @@ const scenarios: Record<string, Entry> = {
   frozen: { run: frozen, quick: { kills: 1, seconds: 0 }, share: 0.05, seconds: 0 },
   severalProcesses: {
     run: severalProcesses,
-    quick: { kills: 3, seconds: 24 },
+    quick: { kills: 3, seconds: 16 },
     share: 0.3,
     seconds: 240,
   },
@@ -50,9 +50,9 @@ const scenarios: Record<string, Entry> = {
 
 /** Mostly waiting, so in quick form they run side by side: three lanes of about equal length. */
 const quickLanes = [
-  ['killsOnPostgres', 'databaseGone'],
+  ['killsOnPostgres', 'databaseGone', 'databaseMute'],
   ['killsOnPglite', 'frozen'],
-  ['databaseRestarts', 'severalProcesses', 'databaseMute'],
+  ['databaseRestarts', 'severalProcesses'],
 ]
 
 interface Flags {
