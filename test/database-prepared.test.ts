@@ -5,7 +5,7 @@ import { silentLog, storage } from './support/database.ts'
 import { startPostgres, type TestServer } from './support/postgres.ts'
 import { suite } from './support/suite.ts'
 
-const test = suite('connections of the ingest', 60_000)
+const test = suite('connections of the ingest')
 /** Every connection the pool has, and more. */
 const QUERIES = 12
 let server: TestServer

@@ -10,7 +10,7 @@ import { type TestStorage, testStorage } from './support/database.ts'
 import { type Service, startService } from './support/service.ts'
 import { suite } from './support/suite.ts'
 
-const test = suite('documents', 60_000)
+const test = suite('documents')
 const root = join(import.meta.dirname, '..')
 const documents = [
   ...['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],

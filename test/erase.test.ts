@@ -15,7 +15,7 @@ import { type LlmApp, llmApp } from './support/llm-app.ts'
 import { suite } from './support/suite.ts'
 import { until } from './support/until.ts'
 
-const test = suite('erasing a person', 120_000)
+const test = suite('erasing a person')
 /** What only this person says or is called; none is part of another. */
 const canaries = {
   email: 'qzcanarymail@harlow.example',

@@ -22,7 +22,7 @@ import { connect, type Frame, type ScoredWorkspace, scoredWorkspace } from './su
 import { type FeedServer, feedServer } from './support/feed-server.ts'
 import { suite } from './support/suite.ts'
 
-const test = suite('docs/feed.md', 60_000)
+const test = suite('docs/feed.md')
 const text = readFileSync(join(import.meta.dirname, '../docs/feed.md'), 'utf8')
 const blocks = (language: string) =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(

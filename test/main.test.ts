@@ -10,7 +10,7 @@ import { runToEnd, type Service, startService } from './support/service.ts'
 import { suite } from './support/suite.ts'
 import { until } from './support/until.ts'
 
-const test = suite('the service as a process', 60_000)
+const test = suite('the service as a process')
 let place: TestStorage
 let env: NodeJS.ProcessEnv
 let service: Service

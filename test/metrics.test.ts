@@ -10,7 +10,7 @@ import { type Service, startService } from './support/service.ts'
 import { suite } from './support/suite.ts'
 import { until } from './support/until.ts'
 
-const test = suite('metrics', 60_000)
+const test = suite('metrics')
 const textOf = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 let place: Awaited<ReturnType<typeof testStorage>>
 let fake: FakeOpenAi

@@ -10,7 +10,7 @@ import { suite } from './support/suite.ts'
 import { until } from './support/until.ts'
 
 /** The ordered stop may take 25 s, and the calls in flight 15 s of it. */
-const test = suite('stopping the process', 60_000)
+const test = suite('stopping the process')
 let place: TestStorage
 let fake: FakeOpenAi
 let service: Service

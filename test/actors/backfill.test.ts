@@ -6,7 +6,7 @@ import { type LlmApp, llmApp } from '../support/llm-app.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
-const test = suite('a backfill run at work', 120_000)
+const test = suite('a backfill run at work')
 let llm: LlmApp
 
 test.before(async () => {

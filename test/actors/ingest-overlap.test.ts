@@ -12,7 +12,7 @@ import { silentLog, storage, type TestStorage, testStorage } from '../support/da
 import { makeWorkspace, offeredEvent } from '../support/events.ts'
 import { suite } from '../support/suite.ts'
 
-const test = suite('overlapping leads on all channels', 60_000)
+const test = suite('overlapping leads on all channels')
 const PEOPLE = 24
 /** One connection serves PGlite: there a few show that the answers are right. */
 const OFFERS = storage === 'postgres' ? 6000 : 400

@@ -12,7 +12,7 @@ import { suite } from '../support/suite.ts'
 const BYTES_MAX = 3000
 /** Leads. One that left its actor behind would show in the heap as well: 4,000 are 5 MB. */
 const LEADS = 4000
-const test = suite('weight of a live lead', 120_000)
+const test = suite('weight of a live lead')
 
 async function probe<Figure>(...what: (string | number)[]): Promise<Figure> {
   const file = join(import.meta.dirname, '../../bench/actors/probe.ts')

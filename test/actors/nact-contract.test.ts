@@ -506,7 +506,7 @@ function deathOf(code: string): Promise<string> {
     ${code}`
   return new Promise((resolve, reject) => {
     const args = ['--input-type=module', '-e', script]
-    execFile(process.execPath, args, { cwd: root, timeout: 20_000 }, (error, stdout) => {
+    execFile(process.execPath, args, { cwd: root, timeout: 100_000 }, (error, stdout) => {
       if (error) reject(error)
       else resolve(stdout.trim() || 'none')
     })

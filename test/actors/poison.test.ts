@@ -14,7 +14,7 @@ const POISON = {
   ingest: 'breaks the commit',
 }
 
-const test = suite('poisoned messages', 60_000)
+const test = suite('poisoned messages')
 let door: FrontDoor
 let email: Connected
 let sms: Connected

@@ -7,7 +7,7 @@ import { type Service, startService } from '../support/service.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
-const test = suite('backfill command', 60_000)
+const test = suite('backfill command')
 const cli = join(import.meta.dirname, '../../src/cli.ts')
 let place: TestStorage
 let service: Service

@@ -6,7 +6,7 @@ import { type Service, startService } from '../support/service.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
-const test = suite('commands that ask a service', 120_000)
+const test = suite('commands that ask a service')
 const CRON_SECRET = 'a-secret-of-the-cron-job'
 let place: TestStorage
 let service: Service

@@ -12,7 +12,7 @@ import { makeWorkspace } from '../support/events.ts'
 import { insertLead } from '../support/lead-rows.ts'
 import { suite } from '../support/suite.ts'
 
-const test = suite('lead list', 60_000)
+const test = suite('lead list')
 const LEADS = 60
 const TAGS = ['New', 'Interested', 'Opt Out', 'Bounced'] as const
 const FIRST = ['Ada', 'Bob', 'ada-lee', 'Élise', '王伟', '']

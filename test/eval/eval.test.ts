@@ -18,7 +18,7 @@ import {
 import { quickClock } from '../support/quick-clock.ts'
 import { suite } from '../support/suite.ts'
 
-const test = suite('eval command', 60_000)
+const test = suite('eval command')
 const folder = mkdtempSync(join(tmpdir(), 'lp-eval-'))
 const opened: FakeOpenAi[] = []
 test.after(async () => {

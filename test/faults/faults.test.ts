@@ -7,7 +7,7 @@ import { suite } from '../support/suite.ts'
 import { faultTable, phases } from './faults.ts'
 import { observe } from './observe.ts'
 
-const test = suite('fault matrix', 120_000)
+const test = suite('fault matrix')
 let llm: LlmApp
 
 test.before(async () => {

@@ -17,7 +17,7 @@ import {
 import { type FeedServer, feedServer } from '../support/feed-server.ts'
 import { suite } from '../support/suite.ts'
 
-const test = suite('feed by server-sent events', 120_000)
+const test = suite('feed by server-sent events')
 let database: Database
 let server: FeedServer
 let workspace: ScoredWorkspace

@@ -15,7 +15,7 @@ import {
 import { type FeedServer, feedServer } from '../support/feed-server.ts'
 import { suite } from '../support/suite.ts'
 
-const test = suite('feed http', 120_000)
+const test = suite('feed http')
 let database: Database
 let server: FeedServer
 let workspace: ScoredWorkspace

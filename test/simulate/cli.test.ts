@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { suite } from '../support/suite.ts'
 import { type FakeService, startFakeService, TOKEN } from './fake-service.ts'
 
-const test = suite('simulate command', 60_000)
+const test = suite('simulate command')
 const cli = join(import.meta.dirname, '../../src/cli.ts')
 let service: FakeService
 let dataDir: string

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until<T>(
   look: () => Promise<T>,
   isThere: (seen: T) => boolean,
-  limitMs = 15_000,
+  limitMs = 45_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs
   for (;;) {

@@ -16,7 +16,7 @@ const ADMIN_TOKEN = 'lp_dashboard-test-0123456789abcdef0'
 const root = join(import.meta.dirname, '../..')
 const artifacts = join(root, 'test/artifacts')
 const axeSource = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8')
-const page = suite('dashboard in a browser', 60_000)
+const page = suite('dashboard in a browser')
 let service: Service
 let browser: Browser | undefined
 let dataDir: string

@@ -16,7 +16,7 @@ import { suite } from '../../support/suite.ts'
 
 const SEED = 20_261_124
 const SCHEDULES = 3000
-const test = suite('phases of a lead under random schedules', 120_000)
+const test = suite('phases of a lead under random schedules')
 
 const noCounts = (): Counts => ({
   scored: 0,
