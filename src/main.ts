@@ -43,6 +43,8 @@ import { measuredModel, measuredScorer } from './metrics/measured-model.ts'
 import { type Metrics, openMetrics } from './metrics/metrics.ts'
 import { openSealing, type Sealing } from './sealing.ts'
 import { stopOnSignals } from './shutdown.ts'
+import { type SimulationPlayer, simulationPlayer } from './simulate/play.ts'
+import { testWebhook } from './simulate/test-webhook.ts'
 import { StartupError } from './startup-error.ts'
 
 async function main(): Promise<void> {
@@ -91,7 +93,13 @@ async function main(): Promise<void> {
     jobs: () => jobs.counts().catch(() => []),
     unscored: () => oldestUnscored(database),
   })
-  const opened = { database, jobs, scorer, sealing, callbacks, app, metrics }
+  const simulation = simulationPlayer({
+    store: database,
+    intake: app.intake,
+    publicUrl,
+    onError: (error) => log.error({ err: error }, 'simulation failed'),
+  })
+  const opened = { database, jobs, scorer, sealing, callbacks, app, metrics, simulation }
   const parts = { config, log, admin, window, ...opened, door, publicUrl }
   const server = await openServer(parts)
   const leaving = openLeaving(server)
@@ -99,6 +107,7 @@ async function main(): Promise<void> {
     door.ready = false
     await leaving.leave()
     door.open = false
+    await simulation.stop()
     await app.stop()
     await server.close()
     await jobs.stop()
@@ -133,6 +142,7 @@ interface Parts {
   callbacks: CallbackTokens
   app: App
   metrics: Metrics
+  simulation: SimulationPlayer
   /**
    * Whether new senders should come, whether webhooks are still taken, and on which port (known once
    * it is open, with PORT=0).
@@ -178,6 +188,8 @@ async function openServer(parts: Parts) {
     forgetConnection: connections.forget,
     forgetToken: sessions.closeOf,
     forgetJobs: jobs.forgetLead,
+    playSimulation: parts.simulation.play,
+    testWebhook: testWebhook({ store: database, intake: app.intake, publicUrl }),
     jobBoard: jobBoard(database, jobs),
     replay: replayer({ store: database, intake: app.intake, publicUrl }),
     health: () => healthOf({ database, app, isOpen: () => door.ready }),

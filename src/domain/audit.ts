@@ -24,6 +24,9 @@ export type AuditAction =
   | 'job.redrive'
   | 'job.drain'
   | 'backfill.start'
+  | 'simulation.start'
+  | 'simulation.remove'
+  | 'connection.test'
 
 export interface AuditEntry {
   action: AuditAction

@@ -131,6 +131,23 @@ export async function changeConnection(
   return row ? withDates(row) : null
 }
 
+export interface ConnectionRef {
+  workspaceId: string
+  connectionId: string
+}
+
+/** Null: unknown connection. */
+export async function connectionOf(
+  sql: Sql,
+  { workspaceId, connectionId }: ConnectionRef,
+): Promise<Pick<Connection, 'channel' | 'provider'> | null> {
+  const [row] = await sql.query<Pick<Connection, 'channel' | 'provider'>>(
+    'select channel, provider from connection where id = $1::uuid and workspace_id = $2::uuid',
+    [connectionId, workspaceId],
+  )
+  return row ?? null
+}
+
 /** The provider of a connection, for checking what it takes; null: unknown connection. */
 export async function providerOfConnection(
   sql: Sql,

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { ModelLife } from '../domain/ai/model-life.ts'
+import { roles } from '../domain/entities/access.ts'
 import type { Guard } from './auth.ts'
 import { time } from './fields.ts'
 import { problemResponses } from './problem.ts'
@@ -51,6 +52,7 @@ const statusSchema = z
     scorer: z.string().meta({ description: 'The model that scores, or `rules-v1`' }),
     rulesOnly: z.boolean().meta({ description: 'No model is configured: built-in rules score' }),
     version: z.string(),
+    role: z.enum(roles).meta({ description: 'What the token of this request may do' }),
     model: z
       .strictObject({
         configured: z.string(),
@@ -123,10 +125,11 @@ export const healthRoutes: FastifyPluginAsyncZod<{ deps: HealthDeps }> = async (
       summary: 'What scores leads here, and which version runs',
       response: { 200: statusSchema, ...problemResponses('unauthorized', 'forbidden') },
     },
-    handler: async () => {
+    handler: async (request) => {
       const { scorer, version } = deps
+      const { role } = deps.guard.principalOf(request)
       const model = deps.modelLife?.() ?? null
-      return { scorer: scorer.name, rulesOnly: scorer.rulesOnly, version, model }
+      return { scorer: scorer.name, rulesOnly: scorer.rulesOnly, version, role, model }
     },
   })
 }

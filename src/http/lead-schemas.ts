@@ -44,6 +44,7 @@ const leadFields = {
   scoredBy: nullableText.meta({ description: 'Model, `rules-v1`, or `disqualified`' }),
   provisional,
   disqualifiedReason: nullableText,
+  demo: z.boolean().meta({ description: 'Made up, by a simulation or a test webhook' }),
   messageSeq: z.int().meta({ description: 'Raised by everything a score depends on' }),
   scoredSeq: z.int().meta({ description: 'The messageSeq that the score covers' }),
   scoringError: nullableText.meta({ description: 'Why the last attempt failed' }),

@@ -21,6 +21,7 @@ import { type AiUsageDeps, aiUsageRoutes } from './ai-usage.ts'
 import { type Authenticator, openGuard } from './auth.ts'
 import { type BackfillDeps, backfillRoutes } from './backfill.ts'
 import { type ClayDeps, clayRoutes } from './clay.ts'
+import { type ConnectionTestDeps, connectionTestRoutes } from './connection-test.ts'
 import { type ConnectionsDeps, connectionsRoutes } from './connections.ts'
 import { type DashboardDeps, dashboardRoutes } from './dashboard.ts'
 import { registerDocs } from './docs.ts'
@@ -42,6 +43,7 @@ import { type MetricsDeps, metricsRoutes } from './metrics.ts'
 import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
 import { type SettingsDeps, settingsRoutes } from './settings.ts'
 import { type SettingsPreviewDeps, settingsPreviewRoutes } from './settings-preview.ts'
+import { type SimulationDeps, simulationRoutes } from './simulation.ts'
 import { type TokensDeps, tokensRoutes } from './tokens.ts'
 import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
 import { type WorkspacesDeps, workspacesRoutes } from './workspaces.ts'
@@ -50,6 +52,7 @@ type ResourceDeps = WorkspacesDeps &
   SettingsDeps &
   SettingsPreviewDeps &
   ConnectionsDeps &
+  ConnectionTestDeps &
   LeadsDeps &
   LeadActionsDeps &
   TokensDeps &
@@ -60,6 +63,7 @@ type ResourceDeps = WorkspacesDeps &
   DrainDeps &
   AiUsageDeps &
   BackfillDeps &
+  SimulationDeps &
   HealthDeps &
   MetricsDeps &
   DashboardDeps
@@ -159,6 +163,7 @@ async function registerRoutes(
   await app.register(settingsRoutes, { deps: shared })
   await app.register(settingsPreviewRoutes, { deps: shared })
   await app.register(connectionsRoutes, { deps: shared })
+  await app.register(connectionTestRoutes, { deps: shared })
   await app.register(leadsRoutes, { deps: shared })
   await app.register(leadActionsRoutes, { deps: shared })
   await app.register(tokensRoutes, { deps: shared })
@@ -166,6 +171,7 @@ async function registerRoutes(
   await app.register(draftsRoutes, { deps: shared })
   await app.register(clayRoutes, { deps: shared })
   await app.register(backfillRoutes, { deps: shared })
+  await app.register(simulationRoutes, { deps: shared })
   await app.register(aiUsageRoutes, { deps: shared })
   await app.register(jobsRoutes, { deps: shared })
   await app.register(drainRoutes, { deps: shared })

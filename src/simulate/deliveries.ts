@@ -1,7 +1,7 @@
 /** A stream rendered into the bytes that providers would send: people, ids and times added. */
 import type { Happening } from './happening.ts'
 import { createIds } from './ids.ts'
-import type { Facts, FormatName, Outcome } from './payloads/format.ts'
+import type { Facts, Format, FormatName, Outcome } from './payloads/format.ts'
 import { formats } from './payloads/formats.ts'
 import { identify, type Person } from './people.ts'
 import type { Stream, StreamOptions } from './schedule.ts'
@@ -72,7 +72,7 @@ export function renderStream(stream: Stream, seed: number, rendering: Rendering)
       atMs: happening.atMs,
       outcome: happening.outcome,
       contentType: format.contentType,
-      body: format.encoding === 'form' ? formBody(fields) : JSON.stringify(fields),
+      body: encodeBody(format, fields),
       externalId: format.externalId?.(facts) ?? null,
     }
   })
@@ -84,6 +84,10 @@ function payloadOf({ format, occasion, as, variant }: Happening) {
   const payload = occasion === 'noise' ? noise[variant] : kinds[occasion]
   if (!payload) throw new RangeError(`${format} has no payload for ${occasion}`)
   return payload
+}
+
+export function encodeBody({ encoding }: Format, fields: Record<string, unknown>): string {
+  return encoding === 'form' ? formBody(fields) : JSON.stringify(fields)
 }
 
 function formBody(fields: Record<string, unknown>): string {

@@ -207,7 +207,13 @@ server('a health report that fails or hangs is not ready', async () => {
 
 server('the API says what scores', async () => {
   const { body } = await api.call('GET', '/api/v1/status', { token: workspace.tokens.viewer })
-  assert.equal(body, { scorer: 'rules-v1', rulesOnly: true, version: '1.2.3', model: null })
+  assert.equal(body, {
+    scorer: 'rules-v1',
+    rulesOnly: true,
+    version: '1.2.3',
+    role: 'viewer',
+    model: null,
+  })
   const model = await testApi({ scorer: { name: 'gpt-5-nano', rulesOnly: false } })
   const answer = await model.call('GET', '/api/v1/status')
   await model.close()
@@ -215,6 +221,7 @@ server('the API says what scores', async () => {
     scorer: 'gpt-5-nano',
     rulesOnly: false,
     version: '1.2.3',
+    role: 'admin',
     model: null,
   })
 })

@@ -16,6 +16,7 @@ import { jobBoard } from '../../src/job-board.ts'
 import { type Jobs, openJobs } from '../../src/jobs.ts'
 import { openMetrics } from '../../src/metrics/metrics.ts'
 import { openSealing } from '../../src/sealing.ts'
+import type { SimulationToPlay } from '../../src/simulate/play.ts'
 import { silentLog, testDatabase } from './database.ts'
 
 export const ADMIN_TOKEN = 'test-admin-token-of-the-instance'
@@ -37,6 +38,7 @@ export interface PortCalls {
   replayed: { workspaceId: string; rejectedId: string }[]
   /** Budgets of drains. */
   drained: number[]
+  simulated: SimulationToPlay[]
 }
 
 export interface TestApi {
@@ -83,6 +85,7 @@ export async function testApi(
     forgottenJobs: [],
     replayed: [],
     drained: [],
+    simulated: [],
   }
   const answers: TestApi['answers'] = {
     replay: { status: 'accepted', messageId: 'm-1' },
@@ -115,6 +118,8 @@ export async function testApi(
       calls.drained.push(budgetMs)
       return answers.drain
     },
+    testWebhook: async () => ({ status: 'ignored', reason: 'not part of these tests' }),
+    playSimulation: (simulation) => void calls.simulated.push(simulation),
     scoreSoon: async (leads) => void calls.scored.push(...leads),
     callbackTokens,
     forgetConnection: (hashes) => void calls.forgottenConnections.push(...hashes),

@@ -73,6 +73,13 @@ export const routeTable: Record<string, RouteRow> = {
   'POST /api/v1/backfill': writes('backfill.start', {
     body: () => ({ scope: 'all', dryRun: false }),
   }),
+  'GET /api/v1/simulation': viewer(),
+  'DELETE /api/v1/simulation': { needs: 'admin', audit: 'simulation.remove' },
+  'POST /api/v1/simulation': {
+    needs: 'admin',
+    audit: 'simulation.start',
+    body: () => ({ seconds: 1 }),
+  },
   'GET /api/v1/feed': viewer(),
   'GET /api/v1/feed/ws': { needs: 'viewer', stream: 'ws' },
   'GET /api/v1/feed/sse': { needs: 'viewer', stream: 'sse' },
@@ -103,6 +110,7 @@ export const routeTable: Record<string, RouteRow> = {
   'POST /api/v1/drafts/:id/dismiss': writes('draft.dismiss', { thing: 'draft' }),
   'POST /api/v1/jobs/:id/retry': writes('job.retry', { thing: 'job' }),
   'POST /api/v1/connections/:id/rotate': writes('connection.rotate', { thing: 'connection' }),
+  'POST /api/v1/connections/:id/test': writes('connection.test', { thing: 'connection' }),
   'PATCH /api/v1/connections/:id': writes('connection.update', {
     thing: 'connection',
     body: () => ({ name: 'Renamed' }),

@@ -91,8 +91,31 @@ test('explains itself before the first lead', async () => {
   const opened = await open()
   await opened.getByText('No leads yet').waitFor()
   await audited(opened, 'first-visit')
+  await opened.getByText('rules-v1').first().waitFor()
   await opened.getByRole('button', { name: 'Open settings' }).click()
   await opened.getByLabel('Ideal customer profile').waitFor()
+  await opened.context().close()
+})
+
+test('plays a simulation on one click, shows how far it is, and takes it back', async () => {
+  const opened = await open()
+  // A minute is for people: the same simulation, shorter.
+  await opened.route('**/api/v1/simulation', (route) =>
+    route.request().method() === 'POST'
+      ? route.continue({
+          postData: JSON.stringify({ seconds: 2, leads: 8, webhooksPerSecond: 15 }),
+          headers: { ...route.request().headers(), 'content-type': 'application/json' },
+        })
+      : route.continue(),
+  )
+  await opened.getByRole('button', { name: 'Run a one-minute simulation' }).click()
+  await opened.getByLabel('Simulation').waitFor()
+  await opened.locator('.leads .tag', { hasText: 'demo' }).first().waitFor()
+  await opened.getByText(/There are demo leads: (\d+) of \1 demo leads? scored/).waitFor()
+  await audited(opened, 'simulation')
+  await opened.getByRole('button', { name: 'Remove demo leads…' }).click()
+  await opened.getByRole('button', { name: /^Erase \d+ demo leads?$/ }).click()
+  await opened.getByText('No leads yet').waitFor()
   await opened.context().close()
 })
 
@@ -150,9 +173,31 @@ test('changes settings, says a wrong one at its field, and tests a new connectio
   await opened.getByLabel('Provider of the new connection').selectOption('generic')
   await opened.getByLabel('Name of the new connection').fill('By hand')
   await opened.getByRole('button', { name: 'Connect', exact: true }).click()
-  await opened.getByRole('button', { name: 'Send test webhook' }).click()
-  await opened.getByText('Answered 200: accepted').waitFor()
+  await opened.getByText('Paste this URL at generic').waitFor()
+  await opened.getByRole('button', { name: 'Send test webhook to By hand' }).click()
+  await opened.getByText('Test webhook to By hand: accepted').waitFor()
   await audited(opened, 'settings')
+  await opened.getByRole('link', { name: 'See its lead' }).click()
+  await opened.getByRole('heading', { name: 'Test Lead' }).waitFor()
+  await opened.context().close()
+})
+
+test('tries unsaved settings on a lead and changes nothing', async () => {
+  const opened = await open('/?page=settings')
+  await opened.getByLabel('Ideal customer profile').fill('Dentists with 10 to 50 employees')
+  await opened.getByLabel('Find a lead to try on').fill('dana@')
+  await opened.getByLabel('Lead to try on').locator('option', { hasText: 'Dana' }).waitFor({
+    state: 'attached',
+  })
+  await opened.getByRole('button', { name: 'Score this lead with these settings' }).click()
+  await opened.getByRole('rowheader', { name: 'With these settings' }).waitFor()
+  await opened.locator('#try ~ [role=status] .score.overall').nth(1).waitFor()
+  await audited(opened, 'settings-preview')
+  const saved = await service.api<{ idealCustomerProfile: string | null }>(
+    'GET',
+    '/api/v1/settings',
+  )
+  assert.is(saved.idealCustomerProfile, null)
   await opened.context().close()
 })
 

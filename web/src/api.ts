@@ -6,6 +6,8 @@ export interface Status {
   scorer: string
   rulesOnly: boolean
   version: string
+  /** Of this tab's token. */
+  role: 'admin' | 'member' | 'viewer'
   /** Null: no model is configured. */
   model: {
     inUse: string

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Api, Page } from './api.ts'
 import { channelName, channelNames, exactly } from './format.ts'
 import { useAction, useLoaded } from './loading.ts'
+import { addressOf, everything, type View } from './session.ts'
 
 interface Connection {
   id: string
@@ -30,12 +31,29 @@ const providers: Record<string, string[]> = {
   instantly: ['instantly', 'generic'],
 }
 
-export function ConnectionsPanel({ client }: { client: Api }) {
+interface TestAnswer {
+  status: 'accepted' | 'duplicate' | 'ignored' | 'rejected'
+  reason?: string
+  leadId?: string
+}
+
+interface Tested {
+  name: string
+  answer: TestAnswer
+}
+
+interface ConnectionsPanelProps {
+  client: Api
+  onView(view: View): void
+}
+
+export function ConnectionsPanel({ client, onView }: ConnectionsPanelProps) {
   const list = useLoaded(
     () => client.get<Page<Connection>>('/api/v1/connections?limit=200'),
     [client],
   )
   const [shown, setShown] = useState<Shown | null>(null)
+  const [tested, setTested] = useState<Tested | null>(null)
   const action = useAction()
   const change = (work: () => Promise<Shown | null>) =>
     action.run(async () => {
@@ -50,6 +68,12 @@ export function ConnectionsPanel({ client }: { client: Api }) {
       )
       return { id, provider, webhookUrl }
     })
+  const test = ({ id, name }: Connection) =>
+    action.run(async () => {
+      setTested(null)
+      const answer = await client.send<TestAnswer>('POST', `/api/v1/connections/${id}/test`)
+      setTested({ name, answer })
+    })
   const remove = ({ id, name }: Connection) => {
     if (!confirm(`Delete "${name}"? Its webhook URL ends at once; its messages stay.`)) return
     change(async () => {
@@ -62,7 +86,7 @@ export function ConnectionsPanel({ client }: { client: Api }) {
       <h3 id="connections">Connections</h3>
       <p class="muted">
         One for each provider account. Its webhook URL is a secret, shown when it is made or
-        rotated.
+        rotated. A test webhook makes a demo lead, in the provider’s format.
       </p>
       {(list.error ?? action.error) && (
         <p class="problem" role="alert">
@@ -70,6 +94,7 @@ export function ConnectionsPanel({ client }: { client: Api }) {
         </p>
       )}
       {shown && <Secret shown={shown} />}
+      <div role="status">{tested && <TestResult {...tested} onView={onView} />}</div>
       <table class="plain">
         <thead>
           <tr>
@@ -99,6 +124,14 @@ export function ConnectionsPanel({ client }: { client: Api }) {
                 )}
               </td>
               <td class="row">
+                <button
+                  type="button"
+                  aria-label={`Send test webhook to ${connection.name}`}
+                  disabled={action.busy}
+                  onClick={() => test(connection)}
+                >
+                  Send test webhook
+                </button>
                 <button
                   type="button"
                   aria-label={`New URL for ${connection.name}`}
@@ -186,9 +219,30 @@ function NewConnection({ busy, onMake }: { busy: boolean; onMake(wanted: Wanted)
   )
 }
 
+function TestResult({ name, answer, onView }: Tested & { onView(view: View): void }) {
+  const { status, reason, leadId } = answer
+  const view = { ...everything, lead: leadId ?? null }
+  return (
+    <p class={status === 'accepted' ? 'notice' : 'problem'}>
+      Test webhook to {name}: {status}
+      {reason && ` (${reason})`}.{' '}
+      {leadId && (
+        <a
+          href={addressOf(view)}
+          onClick={(event) => {
+            event.preventDefault()
+            onView(view)
+          }}
+        >
+          See its lead
+        </a>
+      )}
+    </p>
+  )
+}
+
 function Secret({ shown }: { shown: Shown }) {
   const [copied, setCopied] = useState(false)
-  const [result, setResult] = useState<string | null>(null)
   const action = useAction()
   return (
     <div class="notice" role="status">
@@ -198,38 +252,22 @@ function Secret({ shown }: { shown: Shown }) {
         <button
           type="button"
           onClick={() =>
-            void navigator.clipboard.writeText(shown.webhookUrl).then(() => setCopied(true))
+            action.run(async () => {
+              await copy(shown.webhookUrl)
+              setCopied(true)
+            })
           }
         >
           {copied ? 'Copied' : 'Copy'}
         </button>
-        {shown.provider === 'generic' && (
-          <button
-            type="button"
-            disabled={action.busy}
-            onClick={() => action.run(async () => setResult(await sendTest(shown.webhookUrl)))}
-          >
-            Send test webhook
-          </button>
-        )}
-        {(action.error ?? result) && <span>{action.error ?? result}</span>}
+        {action.error && <span>{action.error}</span>}
       </p>
     </div>
   )
 }
 
-/** Through the real front door, as a sender would. */
-async function sendTest(webhookUrl: string): Promise<string> {
-  const { pathname } = new URL(webhookUrl)
-  const response = await fetch(pathname, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      externalId: crypto.randomUUID(),
-      body: 'This is a test. Could you send me your price list?',
-      lead: { email: 'test@leadpulse.example', firstName: 'Test', lastName: 'Lead' },
-    }),
-  })
-  const { status, reason } = (await response.json()) as { status?: string; reason?: string }
-  return `Answered ${response.status}: ${status ?? ''}${reason ? ` (${reason})` : ''}`
+/** Browsers give the clipboard to https and localhost only. */
+async function copy(text: string): Promise<void> {
+  if (!navigator.clipboard) throw new Error('This browser lets no page copy here: mark the URL.')
+  await navigator.clipboard.writeText(text)
 }

@@ -68,7 +68,7 @@ function Content(props: ContentProps) {
   const { client, board, view, now, status, onView } = props
   if (view.page === 'jobs') return <JobsView {...{ client, now, onView }} />
   if (view.page === 'ai') return <AiView client={client} status={status} />
-  if (view.page === 'settings') return <SettingsView {...{ client, status }} />
+  if (view.page === 'settings') return <SettingsView {...{ client, status, onView }} />
   if (view.lead) {
     const back = () => onView({ ...view, lead: null })
     return <LeadView key={view.lead} {...{ client, board, now }} leadId={view.lead} onBack={back} />

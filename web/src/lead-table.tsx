@@ -103,6 +103,7 @@ const LeadRow = memo(function LeadRow({ row, index, now, addressOf, onOpen }: Le
         >
           {name}
         </a>
+        {row.demo && <span class="tag">demo</span>}
         {contact && contact !== name && (
           <span class="sub" title={contact}>
             {contact}

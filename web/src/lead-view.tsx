@@ -93,7 +93,10 @@ function Head({ lead, now }: { lead: LeadDetail; now: number }) {
   return (
     <div class="lead-head">
       <div>
-        <h2>{lead.name ?? lead.email ?? lead.phone ?? 'Unknown'}</h2>
+        <h2>
+          {lead.name ?? lead.email ?? lead.phone ?? 'Unknown'}{' '}
+          {lead.demo && <span class="tag">demo</span>}
+        </h2>
         <p class="muted">{[lead.title, lead.company].filter(Boolean).join(' · ') || '-'}</p>
       </div>
       <dl class="scores">

@@ -19,6 +19,8 @@ export interface Lead {
   scoredAt: string | null
   scoredBy: string | null
   disqualifiedReason: string | null
+  /** Made up, by a simulation or a test webhook. */
+  demo: boolean
   scoringError: string | null
   scoredSeq: number
   lastActivityAt: string

@@ -1,14 +1,18 @@
 /** The leads: filter, search and order above, the live table, and what went wrong, if anything. */
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useRef } from 'preact/hooks'
+import type { Api, Status } from './api.ts'
 import type { Board, BoardState } from './board.ts'
-import { Empty } from './empty.tsx'
+import { FirstVisit, NothingMatches } from './empty.tsx'
 import { channelNames, plural } from './format.ts'
 import { type SortOrder, scoreFilters, sortOrders } from './lead.ts'
 import { LeadTable } from './lead-table.tsx'
 import { addressOf, everything, type View } from './session.ts'
+import { SimulationBar, type Simulator, useSimulator } from './simulation.tsx'
 
 interface LeadsViewProps {
+  client: Api
+  status: Status | null
   board: Board
   state: BoardState
   view: View
@@ -16,13 +20,14 @@ interface LeadsViewProps {
   onView(view: View): void
 }
 
-export function LeadsView({ board, state, view, now, onView }: LeadsViewProps) {
+export function LeadsView({ client, status, board, state, view, now, onView }: LeadsViewProps) {
   const { rows } = state
   const latest = useRef(view)
   latest.current = view
   // Stable, so that a row is drawn again only when it has changed.
   const address = useCallback((lead: string) => addressOf({ ...latest.current, lead }), [])
   const open = useCallback((lead: string) => onView({ ...latest.current, lead }), [onView])
+  const simulator = useSimulator(client, board.reload)
   const isFiltered = view.score !== 'all' || view.q !== '' || view.channel !== ''
   return (
     <>
@@ -43,6 +48,7 @@ export function LeadsView({ board, state, view, now, onView }: LeadsViewProps) {
         </button>
         <span class="count muted">{state.loaded && countOf(state)}</span>
       </Filters>
+      <SimulationBar {...{ simulator, status }} />
       <Trouble state={state} board={board} />
       {rows.length > 0 && (
         <TableArea board={board}>
@@ -51,11 +57,23 @@ export function LeadsView({ board, state, view, now, onView }: LeadsViewProps) {
       )}
       {!state.loaded && !state.error && <p class="muted pad">Loading leads…</p>}
       {state.loaded && rows.length === 0 && (
-        <Empty filtered={isFiltered} onShowAll={() => onView(everything)} onView={onView} />
+        <Nothing filtered={isFiltered} {...{ status, simulator, onView }} />
       )}
       {state.hasMore && rows.length > 0 && <LoadMore board={board} state={state} />}
     </>
   )
+}
+
+interface NothingProps {
+  filtered: boolean
+  status: Status | null
+  simulator: Simulator
+  onView(view: View): void
+}
+
+function Nothing({ filtered, ...rest }: NothingProps) {
+  if (filtered) return <NothingMatches onShowAll={() => rest.onView(everything)} />
+  return <FirstVisit {...rest} />
 }
 
 function countOf({ rows, hasMore }: BoardState): string {

@@ -2,15 +2,22 @@
 import type { Api, Status } from './api.ts'
 import { ConnectionsPanel } from './connections-panel.tsx'
 import { RejectedPanel } from './rejected-panel.tsx'
+import type { View } from './session.ts'
 import { SettingsForm } from './settings-form.tsx'
 import { TokensPanel } from './tokens-panel.tsx'
 
-export function SettingsView({ client, status }: { client: Api; status: Status | null }) {
+interface SettingsViewProps {
+  client: Api
+  status: Status | null
+  onView(view: View): void
+}
+
+export function SettingsView({ client, status, onView }: SettingsViewProps) {
   return (
     <div class="settings">
       <h2>Settings</h2>
       <SettingsForm client={client} model={status?.model?.inUse ?? null} />
-      <ConnectionsPanel client={client} />
+      <ConnectionsPanel {...{ client, onView }} />
       <RejectedPanel client={client} />
       <TokensPanel client={client} />
     </div>

@@ -8,6 +8,7 @@ import { Message } from './message.ts'
 import { MessageStep } from './message-step.ts'
 import { RejectedDelivery } from './rejected-delivery.ts'
 import { ScoreEvent } from './score-event.ts'
+import { Simulation } from './simulation.ts'
 import { Workspace, WorkspaceSettings } from './workspace.ts'
 
 export const entities = [
@@ -24,6 +25,7 @@ export const entities = [
   AiInteraction,
   AiDraft,
   Backfill,
+  Simulation,
   RejectedDelivery,
   ApiToken,
   FeedTicket,

@@ -47,6 +47,10 @@ const leadSchema = defineEntity({
         'create index "lead_provisional" on "lead" ("workspace_id", "id") where (provisional)',
     },
     {
+      name: 'lead_demo',
+      expression: 'create index "lead_demo" on "lead" ("workspace_id", "id") where (demo)',
+    },
+    {
       name: 'lead_parked',
       expression:
         'create index "lead_parked" on "lead" ("workspace_id", "parked_at", "id") where (parked_at is not null)',
@@ -92,6 +96,8 @@ const leadSchema = defineEntity({
     lastOutboundAt: p.datetime().nullable(),
     /** Newer of the two above, else creation: the order of the lead list. */
     lastActivityAt: p.datetime().defaultRaw('now()'),
+    /** Made up, by a simulation or a test webhook: shown as such, removed together. */
+    demo: p.boolean().default(false),
     /** When enrichment was last asked for; a question costs credits. */
     enrichmentAskedAt: p.datetime().nullable(),
     createdAt: p.datetime().defaultRaw('now()'),

@@ -38,6 +38,8 @@ export interface LeadRow {
   /** The rules scored in the model's place, because the AI budget was used up. */
   provisional: boolean
   disqualifiedReason: string | null
+  /** Made up, by a simulation or a test webhook. */
+  demo: boolean
   messageSeq: number
   scoredSeq: number
   scoringError: string | null
@@ -60,7 +62,7 @@ export const leadColumns = `
   lead.intent_score as "intentScore", lead.overall_score as "overallScore",
   lead.score_reasoning as "scoreReasoning", lead.scored_at as "scoredAt",
   lead.scored_by as "scoredBy", lead.provisional, lead.disqualified_reason as "disqualifiedReason",
-  lead.message_seq as "messageSeq", lead.scored_seq as "scoredSeq",
+  lead.demo, lead.message_seq as "messageSeq", lead.scored_seq as "scoredSeq",
   lead.scoring_error as "scoringError", lead.parked_at as "parkedAt",
   lead.last_inbound_at as "lastInboundAt", lead.last_outbound_at as "lastOutboundAt",
   lead.last_activity_at as "lastActivityAt", lead.created_at as "createdAt"
@@ -96,6 +98,7 @@ export function leadRow(record: LeadRecord, identities: Identity[]): LeadRow {
     scoredBy: record.scoredBy,
     provisional: record.provisional,
     disqualifiedReason: record.disqualifiedReason,
+    demo: record.demo,
     messageSeq,
     scoredSeq,
     scoringError: record.scoringError,
