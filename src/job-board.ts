@@ -5,8 +5,9 @@
  */
 import { exactTime, type Page, type PageRequest, pageOf, type TimeKey } from './domain/page.ts'
 import { type Sql, type Store, toDate, toDateOrNull } from './domain/sql.ts'
+import { type CompletedJobs, jobAges } from './job-ages.ts'
 import { DEAD_LETTER_QUEUE, JOB_AGE_ORDER, type QueueName, queueNames } from './job-queues.ts'
-import { type JobReturns, jobReturns } from './job-returns.ts'
+import { groupOfError, type JobReturns, jobError, jobReturns } from './job-returns.ts'
 import type { Jobs } from './jobs.ts'
 
 /** `failed`: its attempts are used up, kept for 14 days. Completed jobs are kept for an hour. */
@@ -45,6 +46,8 @@ export interface JobStats {
   counts: { type: QueueName; state: JobState; count: number; oldestAt: Date }[]
   /** Completed jobs per type and `bucketMinutes`, oldest first; empty buckets are left out. */
   throughput: { type: QueueName; from: Date; completed: number }[]
+  /** Of each type and bucket of the last hour: the age that its oldest unfinished job had reached. */
+  ages: { type: QueueName; from: Date; oldestMs: number }[]
   /** Of jobs that failed for good, most frequent first. */
   failures: { type: QueueName; error: string; count: number; newestAt: Date }[]
 }
@@ -67,10 +70,6 @@ const bossStates: Record<JobState, string> = {
   completed: 'completed',
   failed: 'created',
 }
-
-/** pg-boss's own words, e.g. for a job that outlived its limit, are in other fields. */
-const errorOf = (column: string) =>
-  `coalesce(${column} ->> 'reason', ${column} ->> 'message', ${column} -> 'value' ->> 'message')`
 
 export function jobBoard(store: Store, jobs: Jobs): JobBoard {
   return {
@@ -136,8 +135,6 @@ interface JobRecord extends Omit<JobRow, 'state'> {
   at: string
 }
 
-const jobError = `coalesce(${errorOf('source_output')}, ${errorOf('output')})`
-
 function branchesOf({ type, state, error }: JobQuery): { name: string; state: string }[] {
   // Others have none.
   const withError: readonly JobState[] = ['retrying', 'active', 'failed']
@@ -177,13 +174,13 @@ async function stats(sql: Sql, workspaceId: string, bucketMinutes: number): Prom
      order by name, state`,
     [workspaceId, queueNames],
   )
-  const completed = await sql.query<Completed>(completedSql, [
+  const completed = await sql.query<CompletedJobs>(completedSql, [
     workspaceId,
     queueNames,
     bucketMinutes,
   ])
   const failures = await sql.query<JobStats['failures'][number] & { oldestAt: Date }>(
-    `select source_name as type, coalesce(${jobError}, 'unknown') as error, count(*)::int as count,
+    `select source_name as type, ${groupOfError} as error, count(*)::int as count,
        min(created_on) as "oldestAt", max(created_on) as "newestAt"
      from pgboss.job
      where data ->> 'workspaceId' = $1::text and name = $2 and state = 'created'
@@ -199,6 +196,7 @@ async function stats(sql: Sql, workspaceId: string, bucketMinutes: number): Prom
       ].sort((a, b) => a.type.localeCompare(b.type)),
       ...sums(failures, 'failed'),
     ].map((row) => ({ ...row, oldestAt: toDate(row.oldestAt) })),
+    ages: jobAges({ completed, open, bucketMinutes, nowMs: Date.now() }),
     throughput: completed.map(({ type, from, count }) => ({
       type,
       from: toDate(from),
@@ -210,19 +208,12 @@ async function stats(sql: Sql, workspaceId: string, bucketMinutes: number): Prom
   }
 }
 
-interface Completed {
-  type: QueueName
-  from: Date
-  count: number
-  oldestAt: Date
-}
-
 /**
  * Of the columns of `leadpulse_job_completed` and no others, so that no row is read, and a range of it
  * per bucket: grouped by bucket all of them would be sorted.
  */
 const completedSql = `
-  select queue as type, bucket as from, done.count, done."oldestAt"
+  select queue as type, bucket as from, done.count, done."oldestAt", done."longestMs"
   from unnest($2::text[]) as queue
   cross join lateral (
     select min(completed_on) as first from pgboss.job
@@ -233,7 +224,9 @@ const completedSql = `
     date_bin(each.width, kept.first, timestamptz 'epoch'), now(), each.width
   ) as bucket
   cross join lateral (
-    select count(*)::int as count, min(created_on) as "oldestAt" from pgboss.job
+    select count(*)::int as count, min(created_on) as "oldestAt",
+      (extract(epoch from max(completed_on - created_on)) * 1000)::float8 as "longestMs"
+    from pgboss.job
     where group_id = $1::text and name = queue and state = 'completed'
       and completed_on >= bucket and completed_on < bucket + each.width
   ) as done

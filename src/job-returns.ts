@@ -13,6 +13,13 @@ import {
 } from './job-queues.ts'
 import type { Jobs, PostProcessData } from './jobs.ts'
 
+/** pg-boss's own words, e.g. for a job that outlived its limit, are in other fields. */
+const errorOf = (column: string) =>
+  `coalesce(${column} ->> 'reason', ${column} ->> 'message', ${column} -> 'value' ->> 'message')`
+export const jobError = `coalesce(${errorOf('source_output')}, ${errorOf('output')})`
+/** What failures are grouped by, and brought back by. */
+export const groupOfError = `coalesce(${jobError}, 'unknown')`
+
 export type Retried = 'due' | 'active' | 'completed'
 
 export interface JobReturns {
@@ -21,7 +28,7 @@ export interface JobReturns {
   /** Brings failed jobs and parked leads back, at most `REDRIVE_MAX` of each; answers how many. */
   redrive(
     tx: Tx,
-    what: { workspaceId: string; type: QueueName | null },
+    what: { workspaceId: string; type: QueueName | null; error: string | null },
   ): Promise<{ jobs: number; leads: number }>
 }
 
@@ -57,7 +64,11 @@ async function retry(
   )
   if (!job) return null
   if (job.name === DEAD_LETTER_QUEUE) {
-    await bringBack(tx, jobs, await takeDeadLetters(tx, { workspaceId, type: null, jobId }))
+    await bringBack(
+      tx,
+      jobs,
+      await takeDeadLetters(tx, { workspaceId, type: null, error: null, jobId }),
+    )
     return 'due'
   }
   if (job.state !== 'created' && job.state !== 'retry') return job.state as Retried
@@ -71,7 +82,7 @@ async function retry(
 async function redrive(
   tx: Tx,
   jobs: Jobs,
-  what: { workspaceId: string; type: QueueName | null },
+  what: { workspaceId: string; type: QueueName | null; error: string | null },
 ): Promise<{ jobs: number; leads: number }> {
   const dead = await takeDeadLetters(tx, { ...what, jobId: null })
   const unparked = await bringBack(tx, jobs, dead)
@@ -83,10 +94,11 @@ async function redrive(
     `update lead set parked_at = null, updated_at = now()
      where id in (
        select id from lead where workspace_id = $1::uuid and parked_at is not null
+         and ($3::text is null or scoring_error = $3)
        order by parked_at, id limit $2
      )
      returning id as "leadId"`,
-    [what.workspaceId, REDRIVE_MAX],
+    [what.workspaceId, REDRIVE_MAX, what.error],
   )
   await jobs.sendScoring(
     tx,
@@ -98,19 +110,25 @@ async function redrive(
 /** The failed original goes, too: a post-process job's id is its message's, and stands once. */
 async function takeDeadLetters(
   tx: Tx,
-  what: { workspaceId: string; type: QueueName | null; jobId: string | null },
+  what: {
+    workspaceId: string
+    type: QueueName | null
+    error: string | null
+    jobId: string | null
+  },
 ): Promise<DeadLetter[]> {
   const dead = await tx.query<DeadLetter>(
     `delete from pgboss.job where name = $1 and id in (
        select id from pgboss.job
        where name = $1 and state = 'created' and data ->> 'workspaceId' = $2::text
          and ($3::text is null or source_name = $3) and ($4::uuid is null or id = $4)
+         and ($6::text is null or ${groupOfError} = $6)
        order by created_on, id
        limit $5
        for update skip locked
      )
      returning id, source_name as type, source_id as "originalId", data`,
-    [DEAD_LETTER_QUEUE, what.workspaceId, what.type, what.jobId, REDRIVE_MAX],
+    [DEAD_LETTER_QUEUE, what.workspaceId, what.type, what.jobId, REDRIVE_MAX, what.error],
   )
   await tx.query(
     `delete from pgboss.job using unnest($1::text[], $2::uuid[]) as original (name, id)

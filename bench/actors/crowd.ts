@@ -187,6 +187,7 @@ function inputOf(data: { workspaceId: string; leadId: string }): ScoringInput {
   return {
     seen: 1,
     scoredSeq: 0,
+    readAt: new Date(0),
     hasInbound: true,
     disqualifiedReason: null,
     request: {

@@ -54,15 +54,19 @@ export function scoringSteps(options: ScoringStepsOptions): ScoringSteps {
   const { store, jobs, scorer, window } = options
   const account = (job: ScoringJob, interactions: Interaction[]) =>
     recordInteractions(store, job.data, interactions)
+  /** For the timeline only: the life of a lead does not depend on it. */
+  const readAt = new WeakMap<ScoringJob, Date>()
   return {
     readWindow: ({ data }) => readWindow(store, data.leadId, window),
     async readSnapshot(job) {
       await jobs.begin(job)
-      return readScoringInput(store, job.data)
+      const input = await readScoringInput(store, job.data)
+      if (input) readAt.set(job, input.readAt)
+      return input
     },
     ask: (request, signal) => scorer.score(request, signal),
     endJob: (job) => jobs.complete(store, job),
-    writeScore: (job, score) => writeScore(job, score, options),
+    writeScore: (job, score) => writeScore(job, { ...score, beganAt: readAt.get(job) }, options),
     async giveBack(job, delayMs, { reason, interactions }) {
       await account(job, interactions)
       await recordFailure(store, job.data.leadId, { reason, parked: false })
@@ -82,7 +86,7 @@ export function scoringSteps(options: ScoringStepsOptions): ScoringSteps {
 /** End of the job, score, accounting and feed event: one transaction, or nothing. */
 async function writeScore(
   job: ScoringJob,
-  { interactions, ...score }: ScoreToWrite,
+  { interactions, ...score }: ScoreToWrite & { beganAt: Date | undefined },
   { store, jobs, onScored }: ScoringStepsOptions,
 ): Promise<void> {
   try {

@@ -25,6 +25,9 @@ export interface JobsDeps {
   jobBoard: JobBoard
 }
 
+/** Longer than any that is kept. */
+const ERROR_CHARACTERS_MAX = 20_000
+
 const type = z.enum(queueNames)
 const jobType = z.enum(queueNames, `takes one of ${queueNames.join(', ')}`)
 const state = z.enum(jobStates)
@@ -55,6 +58,9 @@ const statsSchema = z
     throughput: z
       .array(z.strictObject({ type, from: time, completed: z.int() }))
       .meta({ description: 'Jobs completed per bucket in the last hour; empty ones left out' }),
+    ages: z
+      .array(z.strictObject({ type, from: time, oldestMs: z.number() }))
+      .meta({ description: 'Age that the oldest unfinished job had reached, per bucket' }),
     bucketMinutes: z.int(),
     failures: z
       .array(z.strictObject({ type, error: z.string(), count: z.int(), newestAt: time }))
@@ -82,7 +88,13 @@ const statsQuery = z.strictObject({
   bucketMinutes: z.coerce.number().int().min(1).max(60).default(5),
 })
 const redriveBody = z
-  .strictObject({ type: jobType.optional() })
+  .strictObject({
+    type: jobType.optional(),
+    error: z.string('takes a text').max(ERROR_CHARACTERS_MAX).optional().meta({
+      description:
+        'Only what failed with exactly this error, as `failures` of the figures names it',
+    }),
+  })
   .nullish()
   .meta({ id: 'RedriveJobs' })
 const tags = ['Jobs']
@@ -116,7 +128,7 @@ export const jobsRoutes: FastifyPluginAsyncZod<{ deps: JobsDeps }> = async (app,
     onRequest,
     schema: {
       tags,
-      summary: 'Jobs by type and state, throughput of the last hour, failures by error',
+      summary: 'Jobs by type and state, throughput and ages of the last hour, failures by error',
       querystring: statsQuery,
       response: { 200: statsSchema, ...readProblems },
     },
@@ -204,10 +216,10 @@ function addRetries(
     },
     handler: async (request, reply) => {
       const who = guard.principalOf(request)
-      const { type = null } = request.body ?? {}
+      const { type = null, error = null } = request.body ?? {}
       const done = await store.transaction(async (tx) => {
         const { workspaceId } = who
-        const redriven = await jobBoard.redrive(tx, { workspaceId, type })
+        const redriven = await jobBoard.redrive(tx, { workspaceId, type, error })
         await audit(tx, who, {
           action: 'job.redrive',
           targetId: null,

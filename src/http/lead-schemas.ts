@@ -52,6 +52,15 @@ const leadFields = {
   lastInboundAt: nullableTime,
   lastOutboundAt: nullableTime,
   lastActivityAt: time,
+  lastMessage: z
+    .strictObject({
+      direction: z.enum(['inbound', 'outbound']),
+      channel: z.enum(channels),
+      text: z.string().meta({ description: 'Its beginning, up to 200 characters' }),
+      sentAt: time,
+    })
+    .nullable()
+    .meta({ description: 'The newest message; null: nobody has written yet' }),
   createdAt: time,
 }
 

@@ -5,7 +5,7 @@ import { channels } from '../domain/channels/inbound-event.ts'
 import { scoreFilters } from '../domain/leads/lead-filter.ts'
 import { fitsSort, type LeadKey, type LeadSort, leadSorts } from '../domain/leads/lead-order.ts'
 import { listLeads } from '../domain/leads/list-leads.ts'
-import { listMessages, listScores, readLead } from '../domain/leads/read-lead.ts'
+import { listMessages, listScores, readLead, readLeads } from '../domain/leads/read-lead.ts'
 import { sentimentTags } from '../domain/sentiment-tag.ts'
 import type { Sql } from '../domain/sql.ts'
 import type { Guard } from './auth.ts'
@@ -32,7 +32,21 @@ export interface LeadsDeps {
   guard: Guard
 }
 
+const IDS_MAX = 100
+const idsTake = `takes up to ${IDS_MAX} lead ids, separated by commas`
+
 const listQuery = z.strictObject({
+  ids: z
+    .string(idsTake)
+    .refine((text) => {
+      const ids = text.split(',')
+      return ids.length <= IDS_MAX && ids.every((id) => z.guid().safeParse(id).success)
+    }, idsTake)
+    .optional()
+    .meta({
+      description:
+        'These leads, up to 100 ids separated by commas, whatever the filters and the order say',
+    }),
   score: oneOf(scoreFilters).default('all').meta({
     description: 'By overall score; `3plus` is 3 and above',
   }),
@@ -76,6 +90,8 @@ export const leadsRoutes: FastifyPluginAsyncZod<{ deps: LeadsDeps }> = async (ap
     },
     handler: async (request) => {
       const { workspaceId } = guard.principalOf(request)
+      const ids = request.query.ids?.toLowerCase().split(',')
+      if (ids) return { items: await readLeads(store, { workspaceId, ids }), nextCursor: null }
       const { score, channel = null, sentiment = null, q = null, sort } = request.query
       const query = { workspaceId, score, channel, sentiment, q, sort }
       const page = await listLeads(store, query, pageRequest(request.query, leadKeySchema(sort)))

@@ -44,6 +44,7 @@ import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
 import { type SettingsDeps, settingsRoutes } from './settings.ts'
 import { type SettingsPreviewDeps, settingsPreviewRoutes } from './settings-preview.ts'
 import { type SimulationDeps, simulationRoutes } from './simulation.ts'
+import { type TimelineDeps, timelineRoutes } from './timeline.ts'
 import { type TokensDeps, tokensRoutes } from './tokens.ts'
 import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
 import { type WorkspacesDeps, workspacesRoutes } from './workspaces.ts'
@@ -55,6 +56,7 @@ type ResourceDeps = WorkspacesDeps &
   ConnectionTestDeps &
   LeadsDeps &
   LeadActionsDeps &
+  TimelineDeps &
   TokensDeps &
   RejectedDeps &
   DraftsDeps &
@@ -166,6 +168,7 @@ async function registerRoutes(
   await app.register(connectionTestRoutes, { deps: shared })
   await app.register(leadsRoutes, { deps: shared })
   await app.register(leadActionsRoutes, { deps: shared })
+  await app.register(timelineRoutes, { deps: shared })
   await app.register(tokensRoutes, { deps: shared })
   await app.register(rejectedRoutes, { deps: shared })
   await app.register(draftsRoutes, { deps: shared })

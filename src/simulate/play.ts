@@ -33,6 +33,8 @@ export interface PlayerOptions {
 }
 
 const REPORT_MS = 1000
+const ATTEMPTS_MAX = 4
+const RETRY_MS = 500
 const SEEDS = 2 ** 32 - 1
 
 /** Conversations that nobody has seen, of people who do not exist. */
@@ -86,7 +88,8 @@ async function play(
     const startedAt = performance.now()
     for (const delivery of deliveries) {
       await sleep(Math.max(0, startedAt + delivery.atMs - performance.now()), undefined, { signal })
-      const sending = deliver(intake, { workspaceId, runId, publicUrl }, delivery)
+      const to = { workspaceId, runId, publicUrl }
+      const sending = insist(() => deliver(intake, to, delivery), signal)
         .then(count)
         .finally(() => inFlight.delete(sending))
       inFlight.add(sending)
@@ -100,6 +103,18 @@ async function play(
     reporting = Promise.resolve()
     await report(signal.aborted ? 'stopped' : 'failed', signal.aborted ? null : 'internal error')
     if (!signal.aborted) throw error
+  }
+}
+
+/** As providers do: what was not stored is sent again. */
+async function insist(
+  send: () => Promise<IntakeAnswer>,
+  signal: AbortSignal,
+): Promise<IntakeAnswer> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await send()
+    if (answer.status !== 'unavailable' || attempt >= ATTEMPTS_MAX || signal.aborted) return answer
+    await sleep(RETRY_MS * attempt)
   }
 }
 

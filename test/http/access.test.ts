@@ -87,6 +87,11 @@ const makers: Record<Thing, (workspaceId: string) => Promise<string>> = {
     await insertMessage(api.database, { workspaceId, leadId, ...message })
     return leadId
   },
+  async message(workspaceId) {
+    const leadId = await insertLead(api.database, { workspaceId, messageSeq: 1 })
+    const message = { body: 'Hi', sentAt: '2026-01-06T10:00:00Z', seq: 1 }
+    return insertMessage(api.database, { workspaceId, leadId, ...message })
+  },
   disqualified: (workspaceId) =>
     insertLead(api.database, { workspaceId, messageSeq: 1, disqualifiedReason: 'x' }),
   rejected: (workspaceId) => insertRejected(api.database, { workspaceId }),
@@ -126,6 +131,7 @@ async function newest(table: string, where: string, value: string): Promise<stri
   return String(row?.id)
 }
 
+const endSimulations = () => api.database.query(`update simulation set state = 'done'`)
 const endBackfills = () => api.database.query(`update backfill set state = 'done'`)
 
 /** Things that no call has changed yet, by kind and workspace. */
@@ -157,6 +163,7 @@ async function ask(route: string, who: Credential, target: Workspace): Promise<A
   const row = routeTable[route] as RouteRow
   const [method = '', path = ''] = route.split(' ')
   if (row.audit === 'backfill.start') await endBackfills()
+  if (row.audit?.startsWith('simulation.')) await endSimulations()
   const id = row.thing ? await thingOf(row.thing, target) : ''
   const filled = path
     .replace(':id', id)

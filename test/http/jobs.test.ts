@@ -194,6 +194,55 @@ test('a redrive brings failed jobs and parked leads back, of one type if it is n
   assert.equal(due.map(({ data }) => data.leadId).sort(), [two, three].sort())
 })
 
+test('a redrive of one error leaves the other failures where they are', async () => {
+  const [one, two, three] = [await lead(), await lead(), await lead()]
+  for (const [leadId, reason] of [
+    [one, 'a bug'],
+    [two, 'else'],
+  ] as const) {
+    await sendScoring(leadId)
+    await failFor(SCORING_QUEUE, reason)
+  }
+  for (const each of [one, two, three]) await park(each)
+  const answer = await call('POST', '/redrive', { type: SCORING_QUEUE, error: 'a bug' })
+  assert.equal(answer.body, { jobs: 1, leads: 1 })
+  assert.equal(
+    (await list('?state=failed')).map(({ error }) => error),
+    ['else'],
+  )
+  assert.equal(await Promise.all([one, two, three].map(isParked)), [false, true, true])
+  const refused = await call('POST', '/redrive', { error: 'gave up' })
+  assert.equal(
+    refused.body,
+    { jobs: 0, leads: 2 },
+    'parked leads by the reason that stands on them',
+  )
+})
+
+test('ages tell how old the oldest unfinished job was, bucket by bucket', async () => {
+  const one = await lead()
+  await insertSms(one)
+  await sendScoring(one)
+  await api.jobs.complete(api.database, await fetchOne(SCORING_QUEUE))
+  await api.database.query(
+    `update pgboss.job set created_on = now() - interval '40 minutes',
+       completed_on = case when completed_on is not null then now() - interval '30 minutes' end`,
+  )
+  const { body } = await call('GET', '/stats?bucketMinutes=10')
+  type Age = { type: string; from: string; oldestMs: number }
+  const agesOf = (wanted: string) =>
+    (body.ages as Age[])
+      .filter(({ type }) => type === wanted)
+      .map(({ oldestMs }) => Math.round(oldestMs / 60_000))
+  const waiting = agesOf(SMS)
+  assert.is(waiting.at(-1), 40, 'it still waits')
+  assert.equal(
+    waiting,
+    [...waiting].sort((a, b) => a - b),
+  )
+  assert.is(agesOf(SCORING_QUEUE).at(-1), 10, 'it was done after ten minutes')
+})
+
 test('who only reads cannot retry or redrive', async () => {
   const token = workspace.tokens.viewer
   assert.is((await api.call('POST', '/api/v1/jobs/redrive', { token })).status, 403)

@@ -119,6 +119,7 @@ leads('a row carries who it is, the scores and what covers them', async () => {
     scoredBy: null,
     provisional: false,
     disqualifiedReason: null,
+    demo: false,
     messageSeq: 3,
     scoredSeq: 3,
     scoringError: null,
@@ -126,6 +127,12 @@ leads('a row carries who it is, the scores and what covers them', async () => {
     lastInboundAt: null,
     lastOutboundAt: null,
     lastActivityAt: '2026-01-06T10:00:00.000Z',
+    lastMessage: {
+      direction: 'inbound',
+      channel: 'email',
+      text: 'Message 3',
+      sentAt: '2026-01-06T10:00:00.000Z',
+    },
   })
 })
 
@@ -325,6 +332,36 @@ leads('a lead that is not there is not found, and what is no id is named', async
     assert.is(status, 400)
     assert.equal(body.errors, [{ field: 'id', message: 'takes a UUID' }])
   }
+})
+
+leads('a row tells the newest message, whoever wrote it', async () => {
+  const { body } = await api.call('GET', '/api/v1/leads?q=ada@', { token: workspace.tokens.viewer })
+  assert.equal(body.items[0].lastMessage, {
+    direction: 'inbound',
+    channel: 'email',
+    text: 'Message 3',
+    sentAt: '2026-01-06T10:00:00.000Z',
+  })
+  const silent = await api.call('GET', `/api/v1/leads/${ids.eve}`, {
+    token: workspace.tokens.viewer,
+  })
+  assert.is(silent.body.lastMessage, null)
+})
+
+leads('some leads are asked for by their ids, and strangers are left out', async () => {
+  const other = await testWorkspace(api, 'Stranger')
+  const stranger = await insertLead(api.database, { workspaceId: other.id })
+  const list = (wanted: unknown[]) =>
+    api.call('GET', `/api/v1/leads?ids=${wanted.join(',')}`, { token: workspace.tokens.viewer })
+  const { body } = await list([ids.bob, stranger, String(ids.dan).toUpperCase()])
+  assert.equal(
+    body.items.map(({ id }: { id: string }) => id),
+    [ids.bob, ids.dan],
+  )
+  const refused = await list([ids.bob, 'x'])
+  assert.equal(refused.body.errors, [
+    { field: 'ids', message: 'takes up to 100 lead ids, separated by commas' },
+  ])
 })
 
 leads.run()

@@ -42,7 +42,7 @@ tenancy.before(async () => {
     disqualifiedReason: 'CANARY',
     messageSeq: 1,
   })
-  await insertMessage(database, {
+  const message = await insertMessage(database, {
     workspaceId,
     leadId,
     body: 'CANARY',
@@ -61,6 +61,7 @@ tenancy.before(async () => {
   const run = await api.call('POST', '/api/v1/backfill', { headers, body: backfill })
   things = {
     lead: leadId,
+    message,
     disqualified: leadId,
     draft: await pendingDraft(workspaceId),
     token: made.body.id,

@@ -8,6 +8,7 @@ import type { Role } from '../../src/domain/entities/access.ts'
 /** Things of a workspace that a route is about: that of another workspace does not exist. */
 export type Thing =
   | 'lead'
+  | 'message'
   | 'disqualified'
   | 'connection'
   | 'token'
@@ -96,6 +97,7 @@ export const routeTable: Record<string, RouteRow> = {
   'GET /api/v1/leads/:id/scores': viewer('lead'),
   // Reading, but all of a person at once: who took it is written down.
   'GET /api/v1/leads/:id/export': writes('lead.export', { thing: 'lead' }),
+  'GET /api/v1/messages/:id/timeline': viewer('message'),
   'GET /api/v1/backfill/:id': viewer('backfill'),
   'POST /api/v1/leads/:id/rescore': writes('lead.rescore', { thing: 'lead' }),
   'POST /api/v1/leads/:id/disqualify': writes('lead.disqualify', {

@@ -401,6 +401,7 @@ export function scoringModel(options: ModelOptions, counts: Counts) {
     return {
       seen: lead.messageSeq,
       scoredSeq: lead.scoredSeq,
+      readAt: new Date(0),
       disqualifiedReason: lead.kind === 'disqualified' ? 'Bounced' : null,
       hasInbound: lead.kind !== 'outbound only',
       // The table hands the request on and never looks into it.

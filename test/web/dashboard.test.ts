@@ -1,98 +1,69 @@
-/**
- * The page as a person uses it: the real service, real webhooks, a real browser. Screenshots of each
- * view are left in `test/artifacts` for people to look at.
- */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+/** The page as a person uses it: the real service scoring by its rules, real webhooks, a real browser. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { gzipSync } from 'node:zlib'
+import type { Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
-import { hasChromium, launchChromium } from '../support/chromium.ts'
-import { type Service, startService } from '../support/service.ts'
+import { hasChromium } from '../support/chromium.ts'
+import { auditedEverywhere, type Dashboard, openDashboard, root } from '../support/dashboard.ts'
+import { storage } from '../support/database.ts'
 import { suite } from '../support/suite.ts'
 
-const ADMIN_TOKEN = 'lp_dashboard-test-0123456789abcdef0'
-const root = join(import.meta.dirname, '../..')
-const artifacts = join(root, 'test/artifacts')
-const axeSource = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8')
-const page = suite('dashboard in a browser')
-let service: Service
-let browser: Browser | undefined
-let dataDir: string
-let env: NodeJS.ProcessEnv
-let webhooks: Record<string, string>
+const SCRIPT_KB_MAX = 60
+const page = suite('dashboard in a browser', 180_000)
+let dashboard: Dashboard
 
-/** Without a browser every test is counted as skipped, never as passed. */
-const test = hasChromium() ? page : page.skip
+/**
+ * Without a browser every test is counted as skipped, never as passed. The page cannot tell the
+ * storages apart, so once is enough.
+ */
+const test = storage === 'pglite' && hasChromium() ? page : page.skip
 
 page.before(async () => {
   if (test === page.skip) return
-  mkdirSync(artifacts, { recursive: true })
-  // What is tested is what stands in web/src, not what somebody built last week.
-  execFileSync(join(root, 'node_modules/.bin/vite'), ['build', 'web', '--logLevel', 'warn'], {
-    cwd: root,
-  })
-  dataDir = mkdtempSync(join(tmpdir(), 'leadpulse-page-'))
-  env = { DATA_DIR: dataDir, ADMIN_TOKEN, SCORING_QUIET_MS: '100', SCORING_MAX_WAIT_MS: '500' }
-  service = await startService(env, ADMIN_TOKEN)
-  webhooks = service.webhooks
-  // A restart must come back where the browser looks for it.
-  env = { ...env, PORT: new URL(service.url).port }
-  browser = await launchChromium()
+  dashboard = await openDashboard()
 })
 page.after(async () => {
-  if (!browser) return
-  await browser.close()
-  await service.end('SIGTERM')
-  rmSync(dataDir, { recursive: true, force: true })
+  if (test === page.skip) return
+  await dashboard.close()
 })
 
-let sent = 0
-async function write(email: string, body: string, firstName = 'Dana'): Promise<void> {
-  sent += 1
-  const { pathname } = new URL(webhooks.email as string)
-  const response = await fetch(`${service.url}${pathname}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ externalId: `page-${sent}`, body, lead: { email, firstName } }),
-  })
-  assert.is(response.status, 200)
-}
-
-/** A page with the token in its fragment, as the first start prints it. Fails on page errors. */
-async function open(path = '/', options: BrowserContextOptions = {}): Promise<Page> {
-  // Playwright's own script tag would fall to our CSP; the CSP itself is tested elsewhere.
-  const context = await (browser as Browser).newContext({ bypassCSP: true, ...options })
-  const opened = await context.newPage()
-  opened.on('pageerror', (error) => errors.push(String(error)))
-  await opened.goto(`${service.url}${path}#token=${ADMIN_TOKEN}`)
-  return opened
-}
-const errors: string[] = []
-
-async function audited(opened: Page, name: string): Promise<void> {
-  await opened.screenshot({ path: join(artifacts, `${name}.png`), fullPage: true })
-  await opened.evaluate(axeSource)
-  const violations = await opened.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
-  })
-  assert.equal(violations, [], name)
-}
-interface Finding {
-  id: string
-  nodes: { html: string }[]
-}
-
+const open: Dashboard['open'] = (...args) => dashboard.open(...args)
+const write: Dashboard['write'] = (...args) => dashboard.write(...args)
 const rowOf = (opened: Page, text: string) => opened.locator('.leads tbody tr', { hasText: text })
+const button = (opened: Page, name: string | RegExp) =>
+  opened.getByRole('button', { name, exact: typeof name === 'string' })
+
+test('is small: the script within its limit, gzipped', () => {
+  const assets = join(root, 'web/dist/assets')
+  const scripts = readdirSync(assets).filter((name) => name.endsWith('.js'))
+  const bytes = scripts.map((name) => gzipSync(readFileSync(join(assets, name))).length)
+  const kb = bytes.reduce((sum, each) => sum + each, 0) / 1024
+  process.stdout.write(`script of the dashboard: ${kb.toFixed(1)} KB gzipped\n`)
+  assert.ok(kb > 5 && kb <= SCRIPT_KB_MAX, `${kb} KB`)
+})
+
+test('asks for a token, says when it is refused, and forgets it on leaving', async () => {
+  const opened = await open('/', { token: 'lp_wrong' })
+  await opened.getByText('The token was refused. It may be mistyped or revoked.').waitFor()
+  await auditedEverywhere(opened, 'sign-in')
+  await opened.getByLabel('API token').fill(dashboard.service().adminToken)
+  await opened.keyboard.press('Enter')
+  await opened.getByText('No leads yet').waitFor()
+  assert.not.match(opened.url(), 'token')
+  await button(opened, 'Sign out').click()
+  await opened.getByLabel('API token').waitFor()
+  await opened.reload()
+  await opened.getByLabel('API token').waitFor()
+  await opened.context().close()
+})
 
 test('explains itself before the first lead', async () => {
   const opened = await open()
   await opened.getByText('No leads yet').waitFor()
-  await audited(opened, 'first-visit')
-  await opened.getByText('rules-v1').first().waitFor()
-  await opened.getByRole('button', { name: 'Open settings' }).click()
+  await opened.getByText('The built-in rules (rules-v1): no model, no cost.').waitFor()
+  await auditedEverywhere(opened, 'first-visit')
+  await button(opened, 'Open settings').click()
   await opened.getByLabel('Ideal customer profile').waitFor()
   await opened.context().close()
 })
@@ -108,13 +79,13 @@ test('plays a simulation on one click, shows how far it is, and takes it back', 
         })
       : route.continue(),
   )
-  await opened.getByRole('button', { name: 'Run a one-minute simulation' }).click()
+  await button(opened, 'Run a one-minute simulation').click()
   await opened.getByLabel('Simulation').waitFor()
   await opened.locator('.leads .tag', { hasText: 'demo' }).first().waitFor()
-  await opened.getByText(/There are demo leads: (\d+) of \1 demo leads? scored/).waitFor()
-  await audited(opened, 'simulation')
-  await opened.getByRole('button', { name: 'Remove demo leads…' }).click()
-  await opened.getByRole('button', { name: /^Erase \d+ demo leads?$/ }).click()
+  await opened.getByText(/^(\d+) demo leads?, \1 scored/).waitFor()
+  await auditedEverywhere(opened, 'simulation')
+  await button(opened, 'Remove demo leads…').click()
+  await button(opened, /^Erase \d+ demo leads?$/).click()
   await opened.getByText('No leads yet').waitFor()
   await opened.context().close()
 })
@@ -122,10 +93,26 @@ test('plays a simulation on one click, shows how far it is, and takes it back', 
 test('shows a lead and each new score without a reload', async () => {
   const opened = await open()
   await write('dana@harlow.example', 'Who is this?')
-  await rowOf(opened, 'dana@harlow.example').getByText('Cool').waitFor()
+  const row = rowOf(opened, 'dana@harlow.example')
+  await row.getByText('Cool').waitFor()
   await write('dana@harlow.example', 'We struggle with our provider. Call me tomorrow.')
-  await rowOf(opened, 'dana@harlow.example').getByText('Hot').waitFor()
-  await rowOf(opened, 'dana@harlow.example').getByText('from 2').waitFor()
+  await row.getByText('Hot').waitFor()
+  await row.getByText('from 2').waitFor()
+  await opened.locator('tr.flash-a, tr.flash-b').waitFor()
+  await opened.context().close()
+})
+
+test('keeps still while it is paused, and goes on from there', async () => {
+  const opened = await open()
+  const row = rowOf(opened, 'pat@pause.example')
+  await button(opened, 'Pause').click()
+  await opened.getByRole('status').getByText('Paused').waitFor()
+  await write('pat@pause.example', 'Who is this?', 'Pat')
+  const resume = button(opened, /^Resume \(1 changed\)$/)
+  await resume.waitFor()
+  assert.is(await row.count(), 0)
+  await resume.click()
+  await row.getByText('Cool').waitFor()
   await opened.context().close()
 })
 
@@ -140,6 +127,34 @@ test('keeps filter, order, channel and search in the address', async () => {
   await rowOf(opened, 'dana@harlow.example').waitFor({ state: 'detached' })
   await opened.waitForURL(/q=ned/)
   assert.match(opened.url(), 'sort=-score')
+  await opened.reload()
+  await rowOf(opened, 'ned@nope.example').waitFor()
+  assert.is(await opened.getByRole('searchbox').inputValue(), 'ned@')
+  await opened.context().close()
+})
+
+test('every score filter shows whom it names, and no one else', async () => {
+  const wanted: Record<string, string[]> = {
+    '4': ['Dana'],
+    '3+': ['Dana'],
+    '2+': ['Dana', 'Pat'],
+    '1+': ['Dana', 'Ned', 'Pat'],
+    Unscored: [],
+    Disqualified: [],
+    All: ['Dana', 'Ned', 'Pat'],
+  }
+  const opened = await open()
+  for (const [filter, names] of Object.entries(wanted)) {
+    await opened.getByRole('radio', { name: filter, exact: true }).check({ force: true })
+    if (names.length === 0) await opened.getByText('No lead matches').waitFor()
+    else await opened.getByText(`${names.length} lead`, { exact: false }).first().waitFor()
+    await opened.waitForFunction(
+      (count) => document.querySelectorAll('.leads tbody tr[data-key]').length === count,
+      names.length,
+    )
+    const shown = await opened.locator('.leads tbody .name').allTextContents()
+    assert.equal(shown.sort(), names, filter)
+  }
   await opened.context().close()
 })
 
@@ -148,16 +163,47 @@ test('opens a lead: conversation, scores with their cause, and what a person may
   await rowOf(opened, 'dana@harlow.example').getByRole('link').click()
   await opened.getByRole('heading', { name: 'Dana' }).waitFor()
   await opened.locator('.history a', { hasText: 'Call me tomorrow' }).first().waitFor()
-  await audited(opened, 'lead')
-  await opened.getByRole('button', { name: 'Disqualify…' }).click()
+  await opened.locator('.transcript').getByRole('button', { name: 'Timeline' }).first().click()
+  await opened.locator('.timeline .reached', { hasText: 'Scored' }).waitFor()
+  await auditedEverywhere(opened, 'lead')
+  await button(opened, 'Disqualify…').click()
   await opened.getByLabel('Reason').fill('A test')
-  await opened.getByRole('button', { name: 'Disqualify', exact: true }).click()
+  await button(opened, 'Disqualify').click()
   await opened.getByText('Disqualified: A test', { exact: true }).first().waitFor()
   await opened.locator('.lead-head .score.overall', { hasText: 'Cold' }).waitFor()
-  await opened.getByRole('button', { name: 'Requalify' }).click()
+  await button(opened, 'Requalify').click()
   await opened.locator('.lead-head .score.overall', { hasText: 'Hot' }).waitFor()
   await opened.goBack()
   await rowOf(opened, 'dana@harlow.example').waitFor()
+  await opened.context().close()
+})
+
+test('is used without a mouse: filter, open a lead, its reason, back', async () => {
+  const opened = await open()
+  await rowOf(opened, 'dana@harlow.example').waitFor()
+  const tabTo = async (wanted: string) => {
+    for (let presses = 0; presses < 60; presses++) {
+      await opened.keyboard.press('Tab')
+      const at = await opened.evaluate(() => {
+        const { activeElement } = document
+        return activeElement?.getAttribute('aria-label') ?? activeElement?.textContent ?? ''
+      })
+      if (at.includes(wanted)) return
+    }
+    assert.unreachable(`no way to ${wanted} by Tab`)
+  }
+  await tabTo('Settings')
+  await opened.keyboard.press('Enter')
+  await opened.getByLabel('Company').waitFor()
+  await opened.goBack()
+  await rowOf(opened, 'dana@harlow.example').waitFor()
+  await opened.getByRole('radio', { name: 'All' }).focus()
+  await opened.keyboard.press('ArrowRight')
+  await opened.waitForURL(/score=4/)
+  await rowOf(opened, 'ned@nope.example').waitFor({ state: 'detached' })
+  await tabTo('Dana')
+  await opened.keyboard.press('Enter')
+  await opened.getByRole('heading', { name: 'Dana' }).waitFor()
   await opened.context().close()
 })
 
@@ -165,18 +211,22 @@ test('changes settings, says a wrong one at its field, and tests a new connectio
   const opened = await open('/?page=settings')
   await opened.getByLabel('Company').fill('Harlow')
   await opened.getByLabel('Quiet window (ms)').fill('soon')
-  await opened.getByRole('button', { name: 'Save' }).click()
+  await button(opened, 'Save').click()
   await opened.locator('#h-quietMs.failed').waitFor()
   await opened.getByLabel('Quiet window (ms)').fill('')
-  await opened.getByRole('button', { name: 'Save' }).click()
+  await button(opened, 'Save').click()
   await opened.getByText('Saved.').waitFor()
   await opened.getByLabel('Provider of the new connection').selectOption('generic')
   await opened.getByLabel('Name of the new connection').fill('By hand')
-  await opened.getByRole('button', { name: 'Connect', exact: true }).click()
+  await button(opened, 'Connect').click()
   await opened.getByText('Paste this URL at generic').waitFor()
-  await opened.getByRole('button', { name: 'Send test webhook to By hand' }).click()
+  const made = await opened.locator('#connections ~ .notice code').textContent()
+  await button(opened, 'New URL for By hand').click()
+  await opened.getByText('old URL works until').waitFor()
+  assert.is.not(await opened.locator('#connections ~ .notice code').textContent(), made)
+  await button(opened, 'Send test webhook to By hand').click()
   await opened.getByText('Test webhook to By hand: accepted').waitFor()
-  await audited(opened, 'settings')
+  await auditedEverywhere(opened, 'settings')
   await opened.getByRole('link', { name: 'See its lead' }).click()
   await opened.getByRole('heading', { name: 'Test Lead' }).waitFor()
   await opened.context().close()
@@ -186,18 +236,34 @@ test('tries unsaved settings on a lead and changes nothing', async () => {
   const opened = await open('/?page=settings')
   await opened.getByLabel('Ideal customer profile').fill('Dentists with 10 to 50 employees')
   await opened.getByLabel('Find a lead to try on').fill('dana@')
-  await opened.getByLabel('Lead to try on').locator('option', { hasText: 'Dana' }).waitFor({
-    state: 'attached',
-  })
-  await opened.getByRole('button', { name: 'Score this lead with these settings' }).click()
+  await opened
+    .getByLabel('Lead to try on')
+    .locator('option', { hasText: 'Dana' })
+    .waitFor({ state: 'attached' })
+  await button(opened, 'Score this lead with these settings').click()
   await opened.getByRole('rowheader', { name: 'With these settings' }).waitFor()
   await opened.locator('#try ~ [role=status] .score.overall').nth(1).waitFor()
-  await audited(opened, 'settings-preview')
-  const saved = await service.api<{ idealCustomerProfile: string | null }>(
-    'GET',
-    '/api/v1/settings',
-  )
+  await auditedEverywhere(opened, 'settings-preview')
+  const saved = await dashboard
+    .service()
+    .api<{ idealCustomerProfile: string | null }>('GET', '/api/v1/settings')
   assert.is(saved.idealCustomerProfile, null)
+  await opened.context().close()
+})
+
+test('makes a token for a viewer, who may look but not touch, and revokes it', async () => {
+  const opened = await open('/?page=settings')
+  await opened.getByLabel('Name of the new token').fill('Sales floor')
+  await button(opened, 'Make token').click()
+  const token = String(await opened.locator('#tokens ~ .notice code').textContent())
+  const viewer = await open('/?page=settings', { token })
+  await viewer.getByLabel('Company').fill('Mine')
+  await button(viewer, 'Save').click()
+  await viewer.getByText('The token of this tab may not do this.').first().waitFor()
+  opened.on('dialog', (dialog) => void dialog.accept())
+  await button(opened, 'Revoke Sales floor').click()
+  await viewer.getByText('The token was refused.').waitFor()
+  await viewer.context().close()
   await opened.context().close()
 })
 
@@ -205,47 +271,52 @@ test('shows what the model calls cost, with none configured, too', async () => {
   const opened = await open('/?page=ai')
   await opened.getByText('No model is configured').waitFor()
   await opened.getByText('No model was called this month').first().waitFor()
-  await audited(opened, 'ai')
+  await auditedEverywhere(opened, 'ai-without-model')
   await opened.context().close()
 })
 
-test('shows what the queues did', async () => {
+test('shows what the queues did, and the way of each message', async () => {
   const opened = await open('/?page=jobs')
-  await opened.getByRole('rowheader', { name: 'Scoring' }).waitFor()
+  await opened.getByRole('rowheader', { name: 'Scoring' }).first().waitFor()
   await opened.getByText('Every lead is scored or on its way').waitFor()
-  await audited(opened, 'jobs')
+  await button(opened, 'Timeline').first().click()
+  await opened.locator('.timeline .reached', { hasText: 'Post-processed' }).waitFor()
+  await auditedEverywhere(opened, 'jobs')
   await opened.context().close()
 })
 
 test('goes on by itself where it was when the service is restarted', async () => {
   const opened = await open()
   await opened.getByText('Live', { exact: true }).waitFor()
-  await service.end('SIGTERM')
-  await opened.getByText('Reconnecting, nothing will be missed').waitFor()
-  service = await startService(env, ADMIN_TOKEN)
+  await dashboard.restart(async () => {
+    await opened.getByText('Reconnecting, nothing will be missed').waitFor()
+    await auditedEverywhere(opened, 'reconnecting')
+  })
   await write('late@comer.example', 'What does it cost?', 'Late')
   await rowOf(opened, 'late@comer.example').getByText('Warm').waitFor()
   await opened.getByText('0 gaps, 0 repeats').waitFor()
   await opened.context().close()
 })
 
-test('has no accessibility violation in the dark and on a phone', async () => {
-  const dark = await open('/', { colorScheme: 'dark' })
-  await rowOf(dark, 'dana@harlow.example').waitFor()
-  await audited(dark, 'leads-dark')
-  await dark.context().close()
-  const narrow = await open('/', { viewport: { width: 380, height: 800 } })
-  await rowOf(narrow, 'dana@harlow.example').waitFor()
-  await audited(narrow, 'leads-narrow')
-  const overflow = await narrow.evaluate(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  )
-  assert.is(overflow, 0, 'nothing to scroll sideways')
-  await narrow.context().close()
+test('says that it is offline, and comes back by itself', async () => {
+  const opened = await open()
+  await opened.getByText('Live', { exact: true }).waitFor()
+  await opened.context().setOffline(true)
+  await opened.getByText('Offline: waiting for the network').waitFor()
+  await opened.context().setOffline(false)
+  await opened.getByText('Live', { exact: true }).waitFor()
+  await opened.context().close()
+})
+
+test('has no accessibility violation as a full table, in the dark and on a phone', async () => {
+  const opened = await open()
+  await rowOf(opened, 'dana@harlow.example').waitFor()
+  await auditedEverywhere(opened, 'leads')
+  await opened.context().close()
 })
 
 test('made no error on the way', () => {
-  assert.equal(errors, [])
+  assert.equal(dashboard.errors, [])
 })
 
 page.run()

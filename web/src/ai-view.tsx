@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import type { Api, Status } from './api.ts'
 import { plural } from './format.ts'
 import { useLoaded } from './loading.ts'
+import { ScrollTable } from './scroll-table.tsx'
 
 interface Usage {
   calls: number
@@ -145,35 +146,48 @@ function Budget({ answer: { budget, total, pricesAsOf } }: { answer: Answer }) {
 function Groups({ caption, groups }: { caption: string; groups: Answer['groups'] }) {
   if (groups.length === 0) return <p class="muted">No model was called this month.</p>
   return (
-    <table class="plain">
-      <caption class="hidden">{caption}</caption>
+    <ScrollTable label={caption}>
       <thead>
         <tr>
           <th scope="col">
             <span class="hidden">Name</span>
           </th>
-          <th scope="col">Calls</th>
-          <th scope="col">Went wrong</th>
-          <th scope="col">Tokens in</th>
-          <th scope="col">Tokens out</th>
-          <th scope="col">Cost</th>
-          <th scope="col">Latency</th>
+          <th scope="col" class="num">
+            Calls
+          </th>
+          <th scope="col" class="num">
+            Went wrong
+          </th>
+          <th scope="col" class="num">
+            Tokens in
+          </th>
+          <th scope="col" class="num">
+            Tokens out
+          </th>
+          <th scope="col" class="num">
+            Cost
+          </th>
+          <th scope="col" class="num">
+            Latency
+          </th>
         </tr>
       </thead>
       <tbody>
         {groups.map(({ key, ...usage }) => (
           <tr key={key}>
             <th scope="row">{key}</th>
-            <td>{count(usage.calls)}</td>
-            <td>{wrong(usage)}</td>
-            <td>{count(usage.inputTokens)}</td>
-            <td>{count(usage.outputTokens)}</td>
-            <td>{dollars(usage.costUsd)}</td>
-            <td>{usage.latencyMsAverage === null ? '-' : `${usage.latencyMsAverage} ms`}</td>
+            <td class="num">{count(usage.calls)}</td>
+            <td class="num">{wrong(usage)}</td>
+            <td class="num">{count(usage.inputTokens)}</td>
+            <td class="num">{count(usage.outputTokens)}</td>
+            <td class="num">{dollars(usage.costUsd)}</td>
+            <td class="num">
+              {usage.latencyMsAverage === null ? '-' : `${usage.latencyMsAverage} ms`}
+            </td>
           </tr>
         ))}
       </tbody>
-    </table>
+    </ScrollTable>
   )
 }
 

@@ -42,6 +42,8 @@ export interface LeadQuery {
 
 export interface Api {
   leads(query: LeadQuery): Promise<Page<Lead>>
+  /** At most 100; those that are gone are left out. */
+  leadsOf(ids: string[]): Promise<Lead[]>
   lead(id: string): Promise<LeadDetail | null>
   messages(leadId: string): Promise<Message[]>
   scores(leadId: string): Promise<Score[]>
@@ -96,6 +98,10 @@ export function api(token: string): Api {
       if (channel) query.set('channel', channel)
       if (cursor) query.set('cursor', cursor)
       return get<Page<Lead>>(`/api/v1/leads?${query}`, signal)
+    },
+    async leadsOf(ids) {
+      const query = new URLSearchParams({ ids: ids.join(','), limit: String(PAGE_ROWS) })
+      return (await get<Page<Lead>>(`/api/v1/leads?${query}`)).items
     },
     async lead(id) {
       try {

@@ -5,7 +5,7 @@
 import { feedClient } from '../feed-client.ts'
 import type { FeedState, ScoreEvent } from '../feed-frames.ts'
 import { type Api, ApiError } from './api.ts'
-import { asRow, comparing, type Lead, passes, type Row, withEvent } from './lead.ts'
+import { asRow, comparing, passes, type Row, withDetails, withEvent } from './lead.ts'
 import { everything, type View } from './session.ts'
 
 export interface BoardState {
@@ -20,6 +20,8 @@ export interface BoardState {
   /** More changed than single rows can be fetched for: only a reload shows it all. */
   outdated: boolean
   paused: boolean
+  /** Leads that changed while paused. */
+  changed: number
   feed: FeedState
   seq: number | null
   gaps: number
@@ -35,6 +37,8 @@ export interface Board {
   hold(held: boolean): void
   pause(paused: boolean): void
   showWaiting(): void
+  /** These rows are seen, and what only the API tells of them may be old. */
+  refresh(ids: string[]): void
   reconnect(): void
   /** Hears of each new score of one lead; answers the function that ends it. */
   watch(leadId: string, onScore: (event: ScoreEvent) => void): () => void
@@ -51,8 +55,10 @@ export interface BoardOptions {
 
 /** Changes are shown together this often; faster nobody reads. */
 const FLUSH_MS = 150
-/** Unknown leads fetched one by one per flush; beyond, a reload is cheaper. */
-const FETCH_MAX = 10
+/** Leads fetched in one request; when more unknown ones come at once, a reload is cheaper. */
+const FETCH_MAX = 100
+/** What is fetched of rows that changed is asked for together, this often. */
+const REFRESH_MS = 500
 const EVENTS_KEPT_MAX = 5000
 /** Rows are drawn only where they can be seen, so this bounds memory, some 1 KB a row. */
 const ROWS_MAX = 20_000
@@ -68,6 +74,8 @@ export function openBoard(options: BoardOptions): Board {
   /** Newest event per lead, not yet shown. */
   let events = new Map<string, ScoreEvent>()
   let waiting = new Map<string, Row>()
+  let stale = new Set<string>()
+  let refreshTimer: ReturnType<typeof setTimeout> | undefined
   const watchers = new Set<{ leadId: string; onScore(event: ScoreEvent): void }>()
   let state: BoardState = {
     rows: [],
@@ -78,6 +86,7 @@ export function openBoard(options: BoardOptions): Board {
     waiting: 0,
     outdated: false,
     paused: false,
+    changed: 0,
     feed: { kind: 'connecting' },
     seq: null,
     gaps: 0,
@@ -147,7 +156,8 @@ export function openBoard(options: BoardOptions): Board {
   function flushSoon(): void {
     flushTimer ??= setTimeout(() => {
       flushTimer = undefined
-      if (!state.paused && state.loaded) flush()
+      if (state.paused) change({ changed: events.size })
+      else if (state.loaded) flush()
     }, FLUSH_MS)
   }
 
@@ -173,25 +183,52 @@ export function openBoard(options: BoardOptions): Board {
     if (compare) rows.sort(compare)
     change({ rows, seq })
     if (due.size > FETCH_MAX) change({ outdated: true })
-    else for (const event of due.values()) void arrive(event)
+    else if (due.size > 0) void arrive(due)
     if (!held && waiting.size > 0) showWaiting()
   }
 
-  /** A lead that is on no page yet. */
-  async function arrive(event: ScoreEvent): Promise<void> {
+  /** Leads that are on no page yet. */
+  async function arrive(due: Map<string, ScoreEvent>): Promise<void> {
     const asked = view
-    let lead: Lead | null
-    try {
-      lead = await api.lead(event.leadId)
-    } catch {
+    const leads = await api.leadsOf([...due.keys()]).catch(() => null)
+    if (!leads) {
       change({ outdated: true })
       return
     }
-    if (!lead || view !== asked || !passes(lead, view)) return
-    if (state.rows.some(({ id }) => id === event.leadId)) return
-    waiting.set(lead.id, { ...asRow(lead), version: 1, previous: event.previousOverallScore })
+    if (view !== asked) return
+    const known = new Set(state.rows.map(({ id }) => id))
+    for (const lead of leads) {
+      if (known.has(lead.id) || !passes(lead, view)) continue
+      const previous = due.get(lead.id)?.previousOverallScore ?? null
+      waiting.set(lead.id, { ...asRow(lead), version: 1, previous })
+    }
     change({ waiting: waiting.size })
-    if (!held && !state.paused) showWaiting()
+    if (waiting.size > 0 && !held && !state.paused) showWaiting()
+  }
+
+  function refresh(ids: string[]): void {
+    for (const id of ids) stale.add(id)
+    refreshTimer ??= setTimeout(() => {
+      const asked = [...stale].slice(0, FETCH_MAX)
+      stale = new Set()
+      // Until it is over, what is seen meanwhile waits for the next turn.
+      void refreshNow(asked).finally(() => {
+        refreshTimer = undefined
+        if (stale.size > 0) refresh([])
+      })
+    }, REFRESH_MS)
+  }
+
+  async function refreshNow(ids: string[]): Promise<void> {
+    // What cannot be fetched now is asked for again when its row next changes.
+    const leads = await api.leadsOf(ids).catch(() => [])
+    const byId = new Map(leads.map((lead) => [lead.id, lead]))
+    if (byId.size === 0) return
+    const rows = state.rows.map((row) => {
+      const lead = byId.get(row.id)
+      return lead ? withDetails(row, lead) : row
+    })
+    change({ rows })
   }
 
   function showWaiting(): void {
@@ -220,10 +257,11 @@ export function openBoard(options: BoardOptions): Board {
       if (!held) flushSoon()
     },
     pause(paused) {
-      change({ paused })
+      change({ paused, changed: 0 })
       if (!paused) flushSoon()
     },
     showWaiting,
+    refresh,
     reconnect: feed.reconnectNow,
     watch(leadId, onScore) {
       const watcher = { leadId, onScore }
@@ -232,6 +270,7 @@ export function openBoard(options: BoardOptions): Board {
     },
     close() {
       clearTimeout(flushTimer)
+      clearTimeout(refreshTimer)
       loading?.abort()
       feed.stop()
     },

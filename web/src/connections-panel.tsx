@@ -1,8 +1,9 @@
 /** Connections: make one, copy its webhook URL while it is shown, send it a test, rotate, delete. */
 import { useState } from 'preact/hooks'
 import type { Api, Page } from './api.ts'
-import { channelName, channelNames, exactly } from './format.ts'
+import { channelName, channelNames, exactly, onDay } from './format.ts'
 import { useAction, useLoaded } from './loading.ts'
+import { ScrollTable } from './scroll-table.tsx'
 import { addressOf, everything, type View } from './session.ts'
 
 interface Connection {
@@ -95,7 +96,7 @@ export function ConnectionsPanel({ client, onView }: ConnectionsPanelProps) {
       )}
       {shown && <Secret shown={shown} />}
       <div role="status">{tested && <TestResult {...tested} onView={onView} />}</div>
-      <table class="plain">
+      <ScrollTable label="Connections">
         <thead>
           <tr>
             <th scope="col">Name</th>
@@ -116,44 +117,48 @@ export function ConnectionsPanel({ client, onView }: ConnectionsPanelProps) {
               <td>{connection.provider}</td>
               <td>{connection.signed ? 'yes' : 'no'}</td>
               <td>
-                {exactly(connection.createdAt)}
+                <time dateTime={connection.createdAt} title={exactly(connection.createdAt)}>
+                  {onDay(connection.createdAt)}
+                </time>
                 {connection.previousTokenExpiresAt && (
                   <span class="sub">
                     old URL works until {exactly(connection.previousTokenExpiresAt)}
                   </span>
                 )}
               </td>
-              <td class="row">
-                <button
-                  type="button"
-                  aria-label={`Send test webhook to ${connection.name}`}
-                  disabled={action.busy}
-                  onClick={() => test(connection)}
-                >
-                  Send test webhook
-                </button>
-                <button
-                  type="button"
-                  aria-label={`New URL for ${connection.name}`}
-                  disabled={action.busy}
-                  onClick={() => rotate(connection)}
-                >
-                  New URL
-                </button>
-                <button
-                  type="button"
-                  class="quiet"
-                  aria-label={`Delete ${connection.name}`}
-                  disabled={action.busy}
-                  onClick={() => remove(connection)}
-                >
-                  Delete
-                </button>
+              <td>
+                <div class="row">
+                  <button
+                    type="button"
+                    aria-label={`Send test webhook to ${connection.name}`}
+                    disabled={action.busy}
+                    onClick={() => test(connection)}
+                  >
+                    Send test webhook
+                  </button>
+                  <button
+                    type="button"
+                    aria-label={`New URL for ${connection.name}`}
+                    disabled={action.busy}
+                    onClick={() => rotate(connection)}
+                  >
+                    New URL
+                  </button>
+                  <button
+                    type="button"
+                    class="quiet"
+                    aria-label={`Delete ${connection.name}`}
+                    disabled={action.busy}
+                    onClick={() => remove(connection)}
+                  >
+                    Delete
+                  </button>
+                </div>
               </td>
             </tr>
           ))}
         </tbody>
-      </table>
+      </ScrollTable>
       <NewConnection
         busy={action.busy}
         onMake={(wanted) => change(() => client.send<Shown>('POST', '/api/v1/connections', wanted))}
@@ -180,6 +185,7 @@ function NewConnection({ busy, onMake }: { busy: boolean; onMake(wanted: Wanted)
       onSubmit={(event) => {
         event.preventDefault()
         onMake({ ...wanted, name: wanted.name.trim() || `${wanted.provider} ${wanted.channel}` })
+        setWanted({ ...wanted, name: '' })
       }}
     >
       <select

@@ -41,7 +41,7 @@ export function Dashboard({ token, onRefused, onSignOut }: DashboardProps) {
         </button>
       </header>
       <main>
-        {status?.rulesOnly && view.page === 'leads' && (
+        {status?.rulesOnly && view.page === 'leads' && state.rows.length > 0 && (
           <p class="notice">
             Scores come from the built-in rules (<code>{status.scorer}</code>). Set{' '}
             <code>OPENAI_API_KEY</code> and restart to have a model score.

@@ -30,6 +30,9 @@ export function ago(iso: string, now: number): string {
   return relative.format(-Math.round(seconds / 86_400), 'day')
 }
 
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
+export const onDay = (iso: string) => day.format(new Date(iso))
+
 export const exactly = (iso: string) => absolute.format(new Date(iso))
 
 export const plural = (count: number, one: string, many = `${one}s`) =>

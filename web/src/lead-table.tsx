@@ -1,6 +1,6 @@
 /** The live table. Real table elements with their roles said aloud, since narrow screens restyle them. */
 import { memo } from 'preact/compat'
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { ago, channelName, exactly } from './format.ts'
 import type { Row } from './lead.ts'
 import { Score } from './score.tsx'
@@ -12,7 +12,7 @@ const COLUMNS = [
   'Company',
   'Fit',
   'Intent',
-  'Channel',
+  'Last message',
   'Sentiment',
   'Reason',
   'Scored',
@@ -30,21 +30,28 @@ export interface LeadTableProps {
   /** Of the lead's own page. */
   addressOf(leadId: string): string
   onOpen(leadId: string): void
+  /** Drawn, but of an age that something newer may have passed. */
+  onStale(leadIds: string[]): void
 }
 
-export function LeadTable({ rows, ...rest }: LeadTableProps) {
+export function LeadTable({ rows, onStale, ...rest }: LeadTableProps) {
   const body = useRef<HTMLTableSectionElement>(null)
   const { first, end, aboveHeight, belowHeight } = useVisibleRows(
     rows.map(({ id }) => id),
     body,
   )
+  const drawn = rows.slice(first, end)
+  useEffect(() => {
+    const stale = drawn.filter(({ lastMessage }) => lastMessage === undefined)
+    if (stale.length > 0) onStale(stale.map(({ id }) => id))
+  })
   return (
     <table {...asTable} class="leads" aria-rowcount={rows.length + 1}>
       <caption class="hidden">Leads with their scores</caption>
       <thead {...asGroup}>
         <tr {...asRow} aria-rowindex={1}>
           {COLUMNS.map((name) => (
-            <th key={name} {...asHead} class={`c-${name.toLowerCase()}`}>
+            <th key={name} {...asHead} class={`c-${name.toLowerCase().replace(' ', '-')}`}>
               {name}
             </th>
           ))}
@@ -52,7 +59,7 @@ export function LeadTable({ rows, ...rest }: LeadTableProps) {
       </thead>
       <tbody {...asGroup} ref={body}>
         <Spacer key="above" height={aboveHeight} />
-        {rows.slice(first, end).map((row, index) => (
+        {drawn.map((row, index) => (
           <LeadRow key={row.id} row={row} index={first + index} {...rest} />
         ))}
         <Spacer key="below" height={belowHeight} />
@@ -73,7 +80,7 @@ function Spacer({ height }: { height: number }) {
   )
 }
 
-interface LeadRowProps extends Omit<LeadTableProps, 'rows'> {
+interface LeadRowProps extends Omit<LeadTableProps, 'rows' | 'onStale'> {
   row: Row
   index: number
 }
@@ -126,8 +133,8 @@ const LeadRow = memo(function LeadRow({ row, index, now, addressOf, onOpen }: Le
       <td {...asCell} class="c-intent" data-label="Intent">
         <Score axis="intent" value={row.intentScore} />
       </td>
-      <td {...asCell} class="c-channel">
-        {channelName(row.lastChannel)}
+      <td {...asCell} class="c-last-message">
+        <LastMessage row={row} now={now} />
       </td>
       <td {...asCell} class="c-sentiment">
         {row.sentimentTag}
@@ -156,6 +163,27 @@ function Move({ row }: { row: Row }) {
   )
 }
 
+function LastMessage({ row, now }: { row: Row; now: number }) {
+  const { lastMessage, lastChannel, lastActivityAt } = row
+  const at = lastMessage?.sentAt ?? lastActivityAt
+  return (
+    <>
+      {lastMessage && (
+        <span class="excerpt" title={lastMessage.text}>
+          {lastMessage.direction === 'outbound' && <span class="muted">We: </span>}
+          {lastMessage.text || '(no text)'}
+        </span>
+      )}
+      <span class="sub">
+        {channelName(lastMessage?.channel ?? lastChannel)},{' '}
+        <time dateTime={at} title={exactly(at)}>
+          {ago(at, now)}
+        </time>
+      </span>
+    </>
+  )
+}
+
 function Reason({ row }: { row: Row }) {
   const [open, setOpen] = useState(false)
   const text = row.scoringError ? `Not scored: ${row.scoringError}` : row.scoreReasoning
@@ -167,6 +195,8 @@ function Reason({ row }: { row: Row }) {
       aria-expanded={open}
       title={open ? undefined : text}
       onClick={() => setOpen(!open)}
+      onFocus={(event) => event.currentTarget.matches(':focus-visible') && setOpen(true)}
+      onBlur={() => setOpen(false)}
     >
       {text}
     </button>

@@ -62,7 +62,7 @@ export function LeadView({ client, board, leadId, now, onBack }: LeadViewProps) 
           <div class="columns">
             <section aria-labelledby="conversation">
               <h3 id="conversation">Conversation</h3>
-              <Transcript messages={value.messages} scores={value.scores} now={now} />
+              <Transcript {...{ client, now }} messages={value.messages} scores={value.scores} />
             </section>
             <div>
               <section aria-labelledby="history">

@@ -1,6 +1,13 @@
 /** A lead as the dashboard holds it: a row of the API, kept up to date by score events. */
 import type { ScoreEvent } from '../feed-frames.ts'
 
+export interface LastMessage {
+  direction: 'inbound' | 'outbound'
+  channel: string
+  text: string
+  sentAt: string
+}
+
 export interface Lead {
   id: string
   state: string
@@ -24,6 +31,8 @@ export interface Lead {
   scoringError: string | null
   scoredSeq: number
   lastActivityAt: string
+  /** Undefined: there may be a newer one, which is fetched when the row is seen. */
+  lastMessage: LastMessage | null | undefined
 }
 
 export interface Row extends Lead {
@@ -83,9 +92,18 @@ export function withEvent(row: Row, event: ScoreEvent): Row | null {
     scoredSeq: event.messageSeq,
     // A score follows what the lead did within seconds; a reload tells the exact time.
     lastActivityAt: later(event.scoredAt, row.lastActivityAt),
+    lastMessage: undefined,
     version: row.version + 1,
     previous: event.previousOverallScore,
   }
+}
+
+/** What only the API tells, at an age that the row's scores may have passed already. */
+export function withDetails(row: Row, lead: Lead): Row {
+  const { name, company, title, email, phone, channels, demo, lastMessage } = lead
+  const lastActivityAt = later(lead.lastActivityAt, row.lastActivityAt)
+  const details = { name, company, title, email, phone, channels, demo, lastMessage }
+  return { ...row, ...details, lastActivityAt }
 }
 
 /** ISO times compare as texts. */

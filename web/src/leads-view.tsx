@@ -27,12 +27,14 @@ export function LeadsView({ client, status, board, state, view, now, onView }: L
   // Stable, so that a row is drawn again only when it has changed.
   const address = useCallback((lead: string) => addressOf({ ...latest.current, lead }), [])
   const open = useCallback((lead: string) => onView({ ...latest.current, lead }), [onView])
-  const simulator = useSimulator(client, board.reload)
   const isFiltered = view.score !== 'all' || view.q !== '' || view.channel !== ''
+  const isBlank = state.loaded && rows.length === 0 && !isFiltered
+  const simulator = useSimulator(client, board.reload)
   return (
     <>
       <h2 class="hidden">Leads</h2>
-      <Filters view={view} onView={onView}>
+      {/* With nobody to filter they would only be in the way of what to do next. */}
+      <Filters view={view} onView={onView} hidden={isBlank}>
         {state.waiting > 0 && (
           <button type="button" class="fresh" onClick={board.showWaiting}>
             Show {plural(state.waiting, 'new lead')}
@@ -45,6 +47,7 @@ export function LeadsView({ client, status, board, state, view, now, onView }: L
           onClick={() => board.pause(!state.paused)}
         >
           {state.paused ? 'Resume' : 'Pause'}
+          {state.changed > 0 && ` (${state.changed} changed)`}
         </button>
         <span class="count muted">{state.loaded && countOf(state)}</span>
       </Filters>
@@ -52,7 +55,7 @@ export function LeadsView({ client, status, board, state, view, now, onView }: L
       <Trouble state={state} board={board} />
       {rows.length > 0 && (
         <TableArea board={board}>
-          <LeadTable rows={rows} now={now} addressOf={address} onOpen={open} />
+          <LeadTable {...{ rows, now }} addressOf={address} onOpen={open} onStale={board.refresh} />
         </TableArea>
       )}
       {!state.loaded && !state.error && <p class="muted pad">Loading leads…</p>}
@@ -82,13 +85,14 @@ function countOf({ rows, hasMore }: BoardState): string {
 
 interface FiltersProps {
   view: View
+  hidden: boolean
   onView(view: View): void
   children: ComponentChildren
 }
 
-function Filters({ view, onView, children }: FiltersProps) {
+function Filters({ view, hidden, onView, children }: FiltersProps) {
   return (
-    <search class="filters">
+    <search class="filters" hidden={hidden}>
       <fieldset>
         <legend class="hidden">Overall score</legend>
         {scoreFilters.map(({ value, label }) => (
@@ -139,18 +143,33 @@ function Filters({ view, onView, children }: FiltersProps) {
   )
 }
 
+/** A mouse that lies still for longer points at nothing. */
+const POINTING_MS = 8000
+
 /** Rows keep their place while somebody points at them or stands in them. */
 function TableArea({ board, children }: { board: Board; children: ComponentChildren }) {
   const why = useRef({ pointer: false, focus: false })
+  const still = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   const hold = (part: Partial<typeof why.current>) => {
     Object.assign(why.current, part)
     board.hold(why.current.pointer || why.current.focus)
   }
-  useEffect(() => () => board.hold(false), [board])
+  const point = () => {
+    clearTimeout(still.current)
+    still.current = setTimeout(() => hold({ pointer: false }), POINTING_MS)
+    if (!why.current.pointer) hold({ pointer: true })
+  }
+  useEffect(
+    () => () => {
+      clearTimeout(still.current)
+      board.hold(false)
+    },
+    [board],
+  )
   return (
     <div
       class="table-area"
-      onPointerEnter={(event) => hold({ pointer: event.pointerType === 'mouse' })}
+      onPointerMove={(event) => event.pointerType === 'mouse' && point()}
       onPointerLeave={() => hold({ pointer: false })}
       onFocusIn={() => hold({ focus: true })}
       onFocusOut={() => hold({ focus: false })}

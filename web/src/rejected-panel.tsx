@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Api, Page } from './api.ts'
 import { channelName, exactly, plural } from './format.ts'
 import { useAction, useLoaded } from './loading.ts'
+import { ScrollTable } from './scroll-table.tsx'
 
 interface Rejected {
   id: string
@@ -45,7 +46,7 @@ export function RejectedPanel({ client }: { client: Api }) {
       )}
       {list.value && items.length === 0 && <p>None. Everything that came was understood.</p>}
       {items.length > 0 && (
-        <table class="plain">
+        <ScrollTable label="Rejected deliveries">
           <thead>
             <tr>
               <th scope="col">Received</th>
@@ -75,7 +76,7 @@ export function RejectedPanel({ client }: { client: Api }) {
               </tr>
             ))}
           </tbody>
-        </table>
+        </ScrollTable>
       )}
     </section>
   )

@@ -21,7 +21,8 @@ export function ScoreHistory({ scores, messages, now }: HistoryProps) {
   if (newestFirst.length === 0) return <p class="muted">Not scored yet.</p>
   return (
     <>
-      <Chart scores={newestFirst.slice(0, CHARTED_MAX).reverse()} />
+      <Chart scores={newestFirst.slice(0, CHARTED_MAX).reverse()} messages={messages} />
+      <Legend />
       <ol class="history">
         {newestFirst.map((score) => (
           <li key={score.seq}>
@@ -45,8 +46,7 @@ export function ScoreHistory({ scores, messages, now }: HistoryProps) {
 
 function Cause({ message }: { message: Message | null }) {
   if (!message) return null
-  const text = (message.body ?? message.subject ?? '').replace(/\s+/g, ' ').trim()
-  const excerpt = text.length > EXCERPT_CHARACTERS ? `${text.slice(0, EXCERPT_CHARACTERS)}…` : text
+  const excerpt = excerptOf(message)
   return (
     <p class="muted">
       after{' '}
@@ -63,9 +63,40 @@ function Cause({ message }: { message: Message | null }) {
   )
 }
 
+function excerptOf({ body, subject }: Message): string {
+  const text = (body ?? subject ?? '').replace(/\s+/g, ' ').trim()
+  return text.length > EXCERPT_CHARACTERS ? `${text.slice(0, EXCERPT_CHARACTERS)}…` : text
+}
+
+function titleOf({ overallScore, scoredAt }: ScoreRow, cause: Message | null): string {
+  const after = cause ? `, after “${excerptOf(cause)}”` : ''
+  return `Overall ${overallScore}${after}, ${exactly(scoredAt)}`
+}
+
+const axes = [
+  { axis: 'overallScore', name: 'Overall' },
+  { axis: 'fitScore', name: 'Fit' },
+  { axis: 'intentScore', name: 'Intent' },
+] as const
+
+function Legend() {
+  return (
+    <p class="chart-legend">
+      {axes.map(({ axis, name }) => (
+        <span key={axis}>
+          <svg width="26" height="8" aria-hidden="true">
+            <path class={axis} d="M0 4H26" />
+          </svg>
+          {name}
+        </span>
+      ))}
+    </p>
+  )
+}
+
 const y = (value: number) => HEIGHT - 10 - ((value - 1) / 3) * (HEIGHT - 20)
 
-function Chart({ scores }: { scores: ScoreRow[] }) {
+function Chart({ scores, messages }: Pick<HistoryProps, 'scores' | 'messages'>) {
   const step = (WIDTH - LEFT - 8) / Math.max(1, scores.length)
   const x = (index: number) => LEFT + index * step
   const words = scores.map(({ overallScore }) => overallScore ?? 'unscored').join(', ')
@@ -84,7 +115,7 @@ function Chart({ scores }: { scores: ScoreRow[] }) {
           </text>
         </g>
       ))}
-      {(['fitScore', 'intentScore', 'overallScore'] as const).map((axis) => (
+      {axes.toReversed().map(({ axis }) => (
         <path
           key={axis}
           class={axis}
@@ -92,10 +123,10 @@ function Chart({ scores }: { scores: ScoreRow[] }) {
         />
       ))}
       {scores.map(
-        ({ seq, overallScore }, index) =>
-          overallScore !== null && (
-            <circle key={seq} cx={x(index)} cy={y(overallScore)} r="3.5">
-              <title>{`Overall ${overallScore}`}</title>
+        (score, index) =>
+          score.overallScore !== null && (
+            <circle key={score.seq} cx={x(index)} cy={y(score.overallScore)} r="4.5">
+              <title>{titleOf(score, causeOf(score, messages))}</title>
             </circle>
           ),
       )}

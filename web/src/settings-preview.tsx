@@ -4,6 +4,7 @@ import type { Api, Page } from './api.ts'
 import type { Lead } from './lead.ts'
 import { useAction, useLoaded } from './loading.ts'
 import { Score } from './score.tsx'
+import { ScrollTable } from './scroll-table.tsx'
 
 interface Preview {
   fitScore: number
@@ -96,28 +97,32 @@ const nameOf = ({ name, company, email, phone }: Lead) =>
 
 function Comparison({ lead, preview }: { lead: Lead; preview: Preview }) {
   return (
-    <table class="plain">
-      <caption>{nameOf(lead)}</caption>
-      <thead>
-        <tr>
-          <th scope="col">
-            <span class="hidden">Settings</span>
-          </th>
-          <th scope="col">Overall</th>
-          <th scope="col">Fit</th>
-          <th scope="col">Intent</th>
-          <th scope="col">Reason</th>
-        </tr>
-      </thead>
-      <tbody>
-        <Scored title="Now" by={lead.scoredBy} scores={lead} />
-        <Scored
-          title="With these settings"
-          by={preview.provisional ? `${preview.model}, budget used up` : preview.model}
-          scores={preview}
-        />
-      </tbody>
-    </table>
+    <>
+      <p>
+        <strong>{nameOf(lead)}</strong>
+      </p>
+      <ScrollTable label={`${nameOf(lead)}: now, and with these settings`}>
+        <thead>
+          <tr>
+            <th scope="col">
+              <span class="hidden">Settings</span>
+            </th>
+            <th scope="col">Overall</th>
+            <th scope="col">Fit</th>
+            <th scope="col">Intent</th>
+            <th scope="col">Reason</th>
+          </tr>
+        </thead>
+        <tbody>
+          <Scored title="Now" by={lead.scoredBy} scores={lead} />
+          <Scored
+            title="With these settings"
+            by={preview.provisional ? `${preview.model}, budget used up` : preview.model}
+            scores={preview}
+          />
+        </tbody>
+      </ScrollTable>
+    </>
   )
 }
 

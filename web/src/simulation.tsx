@@ -91,7 +91,7 @@ export function SimulationBar({ simulator, status }: StartProps) {
   const [asked, setAsked] = useState(false)
   if (!simulation || (simulation.state !== 'running' && simulation.demoLeads === 0)) return null
   const { state, webhooks, sent, demoLeads, demoLeadsScored } = simulation
-  const scored = `${demoLeadsScored} of ${plural(demoLeads, 'demo lead')} scored`
+  const scored = `${plural(demoLeads, 'demo lead')}, ${demoLeadsScored} scored`
   return (
     <div class="notice simulation">
       {state === 'running' ? (
@@ -136,12 +136,13 @@ export function SimulationBar({ simulator, status }: StartProps) {
 }
 
 function said({ state, sent, failed, webhooks }: Simulation, scored: string): string {
-  const lost = failed > 0 ? ` ${failed} webhooks were not taken: the service was too busy.` : ''
+  const lost =
+    failed > 0 ? ` ${plural(failed, 'webhook')} not taken: the service was too busy.` : ''
   if (state === 'stopped') {
     return `The simulation was cut short by a restart, after ${sent} of ${webhooks} webhooks. ${scored}.${lost}`
   }
   if (state === 'failed') return `The simulation failed; the log says why. ${scored}.`
-  return `There are demo leads: ${scored}.${lost}`
+  return `${scored}.${lost}`
 }
 
 function Failure({ action }: { action: Action }) {

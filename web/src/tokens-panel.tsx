@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Api, Page } from './api.ts'
 import { exactly } from './format.ts'
 import { useAction, useLoaded } from './loading.ts'
+import { ScrollTable } from './scroll-table.tsx'
 
 interface Token {
   id: string
@@ -55,7 +56,7 @@ export function TokensPanel({ client }: { client: Api }) {
         </div>
       )}
       {list.value && list.value.items.length > 0 && (
-        <table class="plain">
+        <ScrollTable label="API tokens">
           <thead>
             <tr>
               <th scope="col">Name</th>
@@ -86,7 +87,7 @@ export function TokensPanel({ client }: { client: Api }) {
               </tr>
             ))}
           </tbody>
-        </table>
+        </ScrollTable>
       )}
       <form
         class="row inline"

@@ -1,9 +1,13 @@
 /** The conversation over all channels, oldest first, with the score that each message led to. */
+import { useState } from 'preact/hooks'
+import type { Api } from './api.ts'
 import { ago, channelName, exactly } from './format.ts'
 import { causeOf, type Message, type Score as ScoreRow } from './lead-detail.ts'
 import { Score } from './score.tsx'
+import { Timeline } from './timeline.tsx'
 
 interface TranscriptProps {
+  client: Api
   messages: Message[]
   scores: ScoreRow[]
   now: number
@@ -17,7 +21,7 @@ const kinds: Record<Message['kind'], string | null> = {
   bounce: 'bounce',
 }
 
-export function Transcript({ messages, scores, now }: TranscriptProps) {
+export function Transcript({ client, messages, scores, now }: TranscriptProps) {
   if (messages.length === 0) return <p class="muted">No message yet.</p>
   const ordered = [...messages].sort((a, b) => (a.sentAt < b.sentAt ? -1 : 1))
   const led = new Map<string, ScoreRow>()
@@ -46,9 +50,23 @@ export function Transcript({ messages, scores, now }: TranscriptProps) {
           )}
           {message.repliedFrom && <p class="muted">answered from {message.repliedFrom}</p>}
           <Led score={led.get(message.id)} />
+          {message.direction === 'inbound' && <Way client={client} messageId={message.id} />}
         </li>
       ))}
     </ol>
+  )
+}
+
+/** Asked for when it is opened: few people want to know. */
+function Way({ client, messageId }: { client: Api; messageId: string }) {
+  const [open, setOpen] = useState(false)
+  return (
+    <>
+      <button type="button" class="quiet way" aria-expanded={open} onClick={() => setOpen(!open)}>
+        Timeline
+      </button>
+      {open && <Timeline client={client} messageId={messageId} />}
+    </>
   )
 }
 

@@ -42,6 +42,10 @@ const messageSchema = defineEntity({
     payload: p.json<unknown>().nullable(),
     sentAt: p.datetime(),
     receivedAt: p.datetime().defaultRaw('now()'),
+    /** Null for rows of before it was kept. */
+    storedAt: p.datetime().nullable().defaultRaw('clock_timestamp()'),
+    /** When its post-processing first began. */
+    pickedUpAt: p.datetime().nullable(),
     /** The lead's message_seq that this inbound message took; null for outbound. */
     seq: p.bigint('number').nullable(),
     sentimentTag: p.enum(sentimentTags).length(30).nullable(),

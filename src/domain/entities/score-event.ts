@@ -29,6 +29,8 @@ const scoreEventSchema = defineEntity({
     messageSeq: p.bigint('number'),
     channel: p.enum(channels).length(20).nullable(),
     sentimentTag: p.enum(sentimentTags).length(30),
+    /** When lead and conversation were read for it; null for rows of before it was kept. */
+    beganAt: p.datetime().nullable(),
     scoredAt: p.datetime().defaultRaw('now()'),
   },
 })

@@ -11,6 +11,15 @@ import { type Sql, toDate, toDateOrNull } from '../sql.ts'
 export const leadStates = ['scored', 'pending', 'unscored', 'failed', 'disqualified'] as const
 export type LeadState = (typeof leadStates)[number]
 
+/** The newest one, whoever wrote it. */
+export interface LastMessage {
+  direction: 'inbound' | 'outbound'
+  channel: Channel
+  /** Its beginning; of mail without text the subject. */
+  text: string
+  sentAt: Date
+}
+
 export interface LeadRow {
   id: string
   state: LeadState
@@ -47,11 +56,22 @@ export interface LeadRow {
   lastInboundAt: Date | null
   lastOutboundAt: Date | null
   lastActivityAt: Date
+  /** Null: nobody has written yet. */
+  lastMessage: LastMessage | null
   createdAt: Date
 }
 
 /** What `leadColumns` selects; names and e-mail are made of it. */
-export type LeadRecord = Omit<LeadRow, 'state' | 'name' | 'email' | 'phone' | 'linkedinUrl'>
+export type LeadRecord = Omit<
+  LeadRow,
+  'state' | 'name' | 'email' | 'phone' | 'linkedinUrl' | 'lastMessage'
+>
+
+/** What a row shows besides its own columns. */
+export interface Belongings {
+  identities: Identity[]
+  lastMessage: LastMessage | null
+}
 
 export const fullName = `nullif(btrim(concat_ws(' ', lead.first_name, lead.last_name)), '')`
 
@@ -69,7 +89,7 @@ export const leadColumns = `
 `
 
 /** Column by column: records carry more than a row shows, e.g. sort keys. */
-export function leadRow(record: LeadRecord, identities: Identity[]): LeadRow {
+export function leadRow(record: LeadRecord, { identities, lastMessage }: Belongings): LeadRow {
   const messageSeq = Number(record.messageSeq)
   const scoredSeq = Number(record.scoredSeq)
   const first = (kind: Identity['kind']) =>
@@ -106,6 +126,7 @@ export function leadRow(record: LeadRecord, identities: Identity[]): LeadRow {
     lastInboundAt: toDateOrNull(record.lastInboundAt),
     lastOutboundAt: toDateOrNull(record.lastOutboundAt),
     lastActivityAt: toDate(record.lastActivityAt),
+    lastMessage,
     createdAt: toDate(record.createdAt),
   }
 }
@@ -121,8 +142,42 @@ export function stateOf(
   return lead.overallScore === null ? 'unscored' : 'scored'
 }
 
+/** Of leads of this workspace. */
+export async function belongingsOf(
+  sql: Sql,
+  workspaceId: string,
+  leadIds: string[],
+): Promise<(leadId: string) => Belongings> {
+  const identities = await identitiesByLead(sql, workspaceId, leadIds)
+  const messages = await lastMessageByLead(sql, leadIds)
+  return (leadId) => ({
+    identities: identities.get(leadId) ?? [],
+    lastMessage: messages.get(leadId) ?? null,
+  })
+}
+
+const EXCERPT_CHARACTERS = 200
+
+async function lastMessageByLead(sql: Sql, leadIds: string[]): Promise<Map<string, LastMessage>> {
+  if (leadIds.length === 0) return new Map()
+  const rows = await sql.query<LastMessage & { leadId: string }>(
+    `select wanted.id as "leadId", direction, channel, sent_at as "sentAt",
+       left(coalesce(nullif(body, ''), subject, ''), ${EXCERPT_CHARACTERS}) as text
+     from unnest($1::uuid[]) as wanted (id) cross join lateral (
+       select direction, channel, sent_at, body, subject from message
+       where message.lead_id = wanted.id
+       order by sent_at desc, message.id desc
+       limit 1
+     ) as newest`,
+    [leadIds],
+  )
+  return new Map(
+    rows.map(({ leadId, ...message }) => [leadId, { ...message, sentAt: toDate(message.sentAt) }]),
+  )
+}
+
 /** Identities per lead, oldest first. */
-export async function identitiesByLead(
+async function identitiesByLead(
   sql: Sql,
   workspaceId: string,
   leadIds: string[],

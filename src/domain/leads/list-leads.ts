@@ -12,7 +12,7 @@ import type { Sql } from '../sql.ts'
 import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
 import {
-  identitiesByLead,
+  belongingsOf,
   type LeadRecord,
   type LeadRow,
   leadColumns,
@@ -41,8 +41,8 @@ export async function listLeads(
   const fetched = await fetchPage(sql, query, { ...request, limit: limit + 1 }, bounds)
   const page = pageOf(fetched, limit, ({ keys, id }) => ({ keys, id }))
   const ids = page.rows.map(({ id }) => id)
-  const identities = await identitiesByLead(sql, query.workspaceId, ids)
-  return { ...page, rows: page.rows.map((row) => leadRow(row, identities.get(row.id) ?? [])) }
+  const belongings = await belongingsOf(sql, query.workspaceId, ids)
+  return { ...page, rows: page.rows.map((row) => leadRow(row, belongings(row.id))) }
 }
 
 type Found = LeadRecord & { keys: string[] }

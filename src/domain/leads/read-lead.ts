@@ -6,13 +6,7 @@ import type { Identity } from '../identity.ts'
 import { exactTime, type Page, type PageRequest, pageOf, type TimeKey } from '../page.ts'
 import type { SentimentTag } from '../sentiment-tag.ts'
 import { type Sql, toDate, toDateOrNull } from '../sql.ts'
-import {
-  identitiesByLead,
-  type LeadRecord,
-  type LeadRow,
-  leadColumns,
-  leadRow,
-} from './lead-row.ts'
+import { belongingsOf, type LeadRecord, type LeadRow, leadColumns, leadRow } from './lead-row.ts'
 
 export interface LeadRef {
   workspaceId: string
@@ -84,17 +78,34 @@ export async function readLead(
     [leadId, workspaceId],
   )
   if (!record) return null
-  const byLead = await identitiesByLead(sql, workspaceId, [leadId])
-  const identities = byLead.get(leadId) ?? []
+  const belongings = (await belongingsOf(sql, workspaceId, [leadId]))(leadId)
   return {
-    ...leadRow(record, identities),
+    ...leadRow(record, belongings),
     disqualifiedBy: record.disqualifiedBy,
     disqualifiedAt: toDateOrNull(record.disqualifiedAt),
     scoringFailedAt: toDateOrNull(record.scoringFailedAt),
     updatedAt: toDate(record.updatedAt),
     contacts: await contactsOf(sql, leadId),
-    identities,
+    identities: belongings.identities,
   }
+}
+
+/** Those of the workspace among `ids`, by id. */
+export async function readLeads(
+  sql: Sql,
+  { workspaceId, ids }: { workspaceId: string; ids: string[] },
+): Promise<LeadRow[]> {
+  const records = await sql.query<LeadRecord>(
+    `select ${leadColumns} from lead
+     where lead.id = any($1::uuid[]) and lead.workspace_id = $2::uuid order by lead.id`,
+    [ids, workspaceId],
+  )
+  const belongings = await belongingsOf(
+    sql,
+    workspaceId,
+    records.map(({ id }) => id),
+  )
+  return records.map((record) => leadRow(record, belongings(record.id)))
 }
 
 /** Newest first. */

@@ -90,7 +90,7 @@ async function commitCall(store: Store, message: StepMessage, ended: Ended): Pro
 /** Locks the lead first, so that messages of one lead take turns in the whole cluster. */
 async function commit(store: Store, message: StepMessage, ended: Ended[]): Promise<void> {
   if (ended.length === 0) return
-  const { kind, sentimentTag } = message
+  const { kind, sentimentTag, pickedUpAt } = message
   await store.transaction(async (tx) => {
     const [lead] = await tx.query<{ done: StepName[] }>(
       `select array(
@@ -107,9 +107,10 @@ async function commit(store: Store, message: StepMessage, ended: Ended[]): Promi
     for (const { write } of fresh) await write?.(tx)
     await tx.query(
       `update message set kind = $2, sentiment_tag = $3,
-         post_processed_at = case when $4::boolean then now() else post_processed_at end
+         post_processed_at = case when $4::boolean then now() else post_processed_at end,
+         picked_up_at = coalesce(picked_up_at, $5::timestamptz)
        where id = $1`,
-      [message.id, kind, sentimentTag, fresh.some(({ step }) => step === 'rollups')],
+      [message.id, kind, sentimentTag, fresh.some(({ step }) => step === 'rollups'), pickedUpAt],
     )
     await tx.query(
       `insert into message_step (message_id, step, state, error)

@@ -22,6 +22,8 @@ export interface StepMessage {
   payload: unknown
   seq: number
   sentAt: Date
+  /** When this work on it began, by the database's clock. */
+  pickedUpAt: Date
   isProcessed: boolean
   /** Steps that need not run again. */
   done: StepName[]
@@ -38,11 +40,14 @@ export async function readStepMessage(
   sql: Sql,
   job: { workspaceId: string; messageId: string },
 ): Promise<StepMessage | null> {
-  const [row] = await sql.query<StepMessage & { sentAt: unknown; seq: unknown }>(
+  const [row] = await sql.query<
+    StepMessage & { sentAt: unknown; pickedUpAt: unknown; seq: unknown }
+  >(
     `select message.id, message.workspace_id as "workspaceId", message.lead_id as "leadId",
        message.connection_id as "connectionId", message.channel, message.provider, message.kind,
        message.sentiment_tag as "sentimentTag", message.subject, message.body, message.signals,
        message.payload, message.seq, message.sent_at as "sentAt",
+       coalesce(message.picked_up_at, clock_timestamp()) as "pickedUpAt",
        message.post_processed_at is not null as "isProcessed",
        array(
          select step from message_step where message_id = message.id and state = 'done'
@@ -62,5 +67,7 @@ export async function readStepMessage(
      where message.id = $1 and message.workspace_id = $2 and message.direction = 'inbound'`,
     [job.messageId, job.workspaceId],
   )
-  return row ? { ...row, seq: Number(row.seq), sentAt: toDate(row.sentAt) } : null
+  if (!row) return null
+  const { seq, sentAt, pickedUpAt } = row
+  return { ...row, seq: Number(seq), sentAt: toDate(sentAt), pickedUpAt: toDate(pickedUpAt) }
 }

@@ -19,6 +19,8 @@ export interface ScoreToRecord {
   model: string
   promptVersion: string
   provisional?: boolean | undefined
+  /** When its snapshot was read. */
+  beganAt?: Date | undefined
 }
 
 /**
@@ -62,13 +64,21 @@ export async function recordScore(tx: Tx, score: ScoreToRecord): Promise<number 
      )
      insert into score_event (workspace_id, seq, lead_id, fit_score, intent_score, overall_score,
        previous_overall_score, reasoning, model, prompt_version, message_seq, channel,
-       sentiment_tag, provisional)
+       sentiment_tag, provisional, began_at)
      select $1, counter.feed_seq, lead.id, lead.fit_score, lead.intent_score, lead.overall_score,
        $3::smallint, lead.score_reasoning, $4, $5, $6::bigint, lead.last_channel,
-       lead.sentiment_tag, lead.provisional
+       lead.sentiment_tag, lead.provisional, $7::timestamptz
      from counter, lead where lead.id = $2
      returning seq`,
-    [score.workspaceId, score.leadId, before.overall, score.model, score.promptVersion, score.seen],
+    [
+      score.workspaceId,
+      score.leadId,
+      before.overall,
+      score.model,
+      score.promptVersion,
+      score.seen,
+      score.beganAt ?? null,
+    ],
   )
   return event ? Number(event.seq) : null
 }

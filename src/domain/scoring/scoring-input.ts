@@ -77,6 +77,8 @@ export interface ScoringInput {
   /** The lead's message_seq in this snapshot: what the score will cover. */
   seen: number
   scoredSeq: number
+  /** When this was read, by the database's clock. */
+  readAt: Date
   disqualifiedReason: string | null
   /** A lead scores only if somebody, or their machine, wrote to us. */
   hasInbound: boolean
@@ -84,6 +86,7 @@ export interface ScoringInput {
 }
 
 interface LeadRow {
+  readAt: unknown
   seen: number | string
   scoredSeq: number | string
   disqualifiedReason: string | null
@@ -110,7 +113,7 @@ export async function readScoringInput(
   return store.transaction(
     async (tx) => {
       const [lead] = await tx.query<LeadRow>(
-        `select lead.message_seq as seen, lead.scored_seq as "scoredSeq",
+        `select clock_timestamp() as "readAt", lead.message_seq as seen, lead.scored_seq as "scoredSeq",
            lead.disqualified_reason as "disqualifiedReason",
            exists (
              select 1 from message
@@ -161,6 +164,7 @@ function inputOf(
   return {
     seen: Number(lead.seen),
     scoredSeq: Number(lead.scoredSeq),
+    readAt: toDate(lead.readAt),
     disqualifiedReason: lead.disqualifiedReason,
     hasInbound: lead.hasInbound,
     request: { ...ids, context, lead: profile, transcript: boundTranscript(transcript) },

@@ -40,6 +40,7 @@ const window = (given: Partial<ScoringWindow> = {}): ScoringWindow => ({
 const input = (given: Partial<ScoringInput> = {}): ScoringInput => ({
   seen: 7,
   scoredSeq: 5,
+  readAt: new Date(0),
   disqualifiedReason: null,
   hasInbound: true,
   request: {
