@@ -19,6 +19,8 @@ export interface BoardState {
   waiting: number
   /** More changed than single rows can be fetched for: only a reload shows it all. */
   outdated: boolean
+  /** So much changes at once that single changes are not to be stressed. */
+  flooded: boolean
   paused: boolean
   /** Leads that changed while paused. */
   changed: number
@@ -55,6 +57,9 @@ export interface BoardOptions {
 
 /** Changes are shown together this often; faster nobody reads. */
 const FLUSH_MS = 150
+/** When so many come that whole screens are replaced, a person can read one a second. */
+const FLOOD_LEADS = 40
+const FLOOD_FLUSH_MS = 1000
 /** Leads fetched in one request; when more unknown ones come at once, a reload is cheaper. */
 const FETCH_MAX = 100
 /** What is fetched of rows that changed is asked for together, this often. */
@@ -85,6 +90,7 @@ export function openBoard(options: BoardOptions): Board {
     hasMore: false,
     waiting: 0,
     outdated: false,
+    flooded: false,
     paused: false,
     changed: 0,
     feed: { kind: 'connecting' },
@@ -154,16 +160,20 @@ export function openBoard(options: BoardOptions): Board {
   const hasMore = () => nextCursor !== null && state.rows.length < ROWS_MAX
 
   function flushSoon(): void {
-    flushTimer ??= setTimeout(() => {
-      flushTimer = undefined
-      if (state.paused) change({ changed: events.size })
-      else if (state.loaded) flush()
-    }, FLUSH_MS)
+    flushTimer ??= setTimeout(
+      () => {
+        flushTimer = undefined
+        if (state.paused) change({ changed: events.size })
+        else if (state.loaded) flush()
+      },
+      state.flooded ? FLOOD_FLUSH_MS : FLUSH_MS,
+    )
   }
 
   function flush(): void {
     const due = events
     events = new Map()
+    const flooded = due.size > FLOOD_LEADS
     const seq = feed.position()?.seq ?? state.seq
     const rows: Row[] = []
     for (const row of state.rows) {
@@ -181,7 +191,7 @@ export function openBoard(options: BoardOptions): Board {
     const compare = held ? null : comparing(view.sort)
     // Already almost in order, which is what the engine's sort is quickest at.
     if (compare) rows.sort(compare)
-    change({ rows, seq })
+    change({ rows, seq, flooded })
     if (due.size > FETCH_MAX) change({ outdated: true })
     else if (due.size > 0) void arrive(due)
     if (!held && waiting.size > 0) showWaiting()

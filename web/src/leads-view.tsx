@@ -54,7 +54,7 @@ export function LeadsView({ client, status, board, state, view, now, onView }: L
       <SimulationBar {...{ simulator, status }} />
       <Trouble state={state} board={board} />
       {rows.length > 0 && (
-        <TableArea board={board}>
+        <TableArea board={board} calm={state.flooded}>
           <LeadTable {...{ rows, now }} addressOf={address} onOpen={open} onStale={board.refresh} />
         </TableArea>
       )}
@@ -146,8 +146,14 @@ function Filters({ view, hidden, onView, children }: FiltersProps) {
 /** A mouse that lies still for longer points at nothing. */
 const POINTING_MS = 8000
 
+interface TableAreaProps {
+  board: Board
+  calm: boolean
+  children: ComponentChildren
+}
+
 /** Rows keep their place while somebody points at them or stands in them. */
-function TableArea({ board, children }: { board: Board; children: ComponentChildren }) {
+function TableArea({ board, calm, children }: TableAreaProps) {
   const why = useRef({ pointer: false, focus: false })
   const still = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   const hold = (part: Partial<typeof why.current>) => {
@@ -168,7 +174,7 @@ function TableArea({ board, children }: { board: Board; children: ComponentChild
   )
   return (
     <div
-      class="table-area"
+      class={`table-area ${calm ? 'calm' : ''}`}
       onPointerMove={(event) => event.pointerType === 'mouse' && point()}
       onPointerLeave={() => hold({ pointer: false })}
       onFocusIn={() => hold({ focus: true })}

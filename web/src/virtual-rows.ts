@@ -13,7 +13,7 @@ export interface VisibleRows {
 }
 
 /** Drawn beyond either edge of the window: a quick flick shows no hole. */
-const OVERSCAN_PX = 900
+const OVERSCAN_PX = 500
 const FIRST_GUESS_PX = 55
 /** Beyond this the cost of measuring shows in scrolling; nobody sees so many at once. */
 const DRAWN_MAX = 160
