@@ -2,12 +2,11 @@
 import * as assert from 'uvu/assert'
 import { hasChromium } from '../support/chromium.ts'
 import { auditedEverywhere, type Dashboard, openDashboard } from '../support/dashboard.ts'
-import { storage } from '../support/database.ts'
 import { type FakeOpenAi, fakeOpenAi, fault } from '../support/fake-openai.ts'
 import { suite } from '../support/suite.ts'
 
 const page = suite('dashboard with a model', 180_000)
-const test = storage === 'pglite' && hasChromium() ? page : page.skip
+const test = hasChromium() ? page : page.skip
 let fake: FakeOpenAi
 let dashboard: Dashboard
 let refusing = true

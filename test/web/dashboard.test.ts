@@ -6,18 +6,14 @@ import type { Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
 import { hasChromium } from '../support/chromium.ts'
 import { auditedEverywhere, type Dashboard, openDashboard, root } from '../support/dashboard.ts'
-import { storage } from '../support/database.ts'
 import { suite } from '../support/suite.ts'
 
 const SCRIPT_KB_MAX = 60
 const page = suite('dashboard in a browser', 180_000)
 let dashboard: Dashboard
 
-/**
- * Without a browser every test is counted as skipped, never as passed. The page cannot tell the
- * storages apart, so once is enough.
- */
-const test = storage === 'pglite' && hasChromium() ? page : page.skip
+/** Without a browser every test is counted as skipped, never as passed. */
+const test = hasChromium() ? page : page.skip
 
 page.before(async () => {
   if (test === page.skip) return
