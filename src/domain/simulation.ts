@@ -29,8 +29,7 @@ export interface DemoLeads {
 
 /** It reports each second; a database that was away for a moment is no death. */
 const HEARD_SECONDS = 15
-/** Erased in one transaction: some 0.2 s of locks at most. */
-const ERASED_AT_ONCE = 100
+const REMOVAL_PAGE = 100
 
 /** Answers the id of the run; null: another one is under way. */
 export async function startSimulation(
@@ -121,12 +120,14 @@ export async function removeDemoLeads(
   for (;;) {
     const leads = await store.query<{ leadId: string }>(
       `select id as "leadId" from lead where workspace_id = $1::uuid and demo order by id limit $2`,
-      [workspaceId, ERASED_AT_ONCE],
+      [workspaceId, REMOVAL_PAGE],
     )
     if (leads.length === 0) return removed
-    await store.transaction(async (tx) => {
-      for (const { leadId } of leads) await eraseLead(tx, { workspaceId, leadId }, forgetJobs)
-    })
+    // One by one: erasing locks the lead and then the workspace, so a second lead would be locked
+    // against the order of scoring.
+    for (const { leadId } of leads) {
+      await store.transaction((tx) => eraseLead(tx, { workspaceId, leadId }, forgetJobs))
+    }
     removed += leads.length
   }
 }
