@@ -11,13 +11,7 @@ import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { Sql } from '../sql.ts'
 import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
-import {
-  belongingsOf,
-  type LeadRecord,
-  type LeadRow,
-  leadColumns,
-  leadRow,
-} from './lead-row.ts'
+import { belongingsOf, type LeadRecord, type LeadRow, leadColumns, leadRow } from './lead-row.ts'
 
 /** What `few` and `walk` read at most. */
 export interface ListBounds {
