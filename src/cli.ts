@@ -3,8 +3,6 @@
  * The command line: names the subcommands, runs one, and ends every expected error in one line.
  * Started by `bin/leadpulse.js`, under whatever Node that finds. Exit codes: docs/cli.md.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { backfillCommand } from './backfill/command.ts'
 import { backfill } from './backfill/run.ts'
@@ -17,6 +15,7 @@ import { CommandError } from './command-error.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { evalCommand } from './eval/command.ts'
 import { evaluate } from './eval/run.ts'
+import { packageVersion } from './package-version.ts'
 import { simulateCommand, tokenOf } from './simulate/options.ts'
 import { simulate } from './simulate/run.ts'
 import { StartupError } from './startup-error.ts'
@@ -36,7 +35,7 @@ Examples:
 function program(config: Config): Command {
   return new Command('leadpulse')
     .description('Leadpulse scores sales leads live.')
-    .version(version())
+    .version(packageVersion())
     .showHelpAfterError(false)
     .addHelpText('after', examples)
     .addCommand(startCommand())
@@ -73,12 +72,6 @@ function startCommand(): Command {
     .action(async () => {
       await import('./main.ts')
     })
-}
-
-function version(): string {
-  const path = join(import.meta.dirname, '../package.json')
-  const { version: found } = JSON.parse(readFileSync(path, 'utf8')) as { version: string }
-  return found
 }
 
 try {

@@ -3,7 +3,6 @@
  * built here and only here; run it to start the service.
  */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type App, startApp } from './actors/app.ts'
 import { takeOverOrphans } from './actors/orphans.ts'
@@ -41,6 +40,7 @@ import { type Jobs, openJobs } from './jobs.ts'
 import { type Log, openLog } from './log.ts'
 import { measuredModel, measuredScorer } from './metrics/measured-model.ts'
 import { type Metrics, openMetrics } from './metrics/metrics.ts'
+import { packageVersion } from './package-version.ts'
 import { openSealing, type Sealing } from './sealing.ts'
 import { stopOnSignals } from './shutdown.ts'
 import { type SimulationPlayer, simulationPlayer } from './simulate/play.ts'
@@ -93,12 +93,7 @@ async function main(): Promise<void> {
     jobs: () => jobs.counts().catch(() => []),
     unscored: () => oldestUnscored(database),
   })
-  const simulation = simulationPlayer({
-    store: database,
-    intake: app.intake,
-    publicUrl,
-    onError: (error) => log.error({ err: error }, 'simulation failed'),
-  })
+  const simulation = simulationPlayer({ store: database, intake: app.intake, publicUrl, log })
   const opened = { database, jobs, scorer, sealing, callbacks, app, metrics, simulation }
   const parts = { config, log, admin, window, ...opened, door, publicUrl }
   const server = await openServer(parts)
@@ -281,11 +276,6 @@ function openOutside(of: {
 }
 
 const newMarker = () => randomBytes(16).toString('hex')
-
-function packageVersion(): string {
-  const text = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
 
 /** What a person on this machine can open; a wildcard address is no address to visit. */
 function localUrl(host: string, port: number): string {

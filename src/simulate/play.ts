@@ -29,7 +29,7 @@ export interface PlayerOptions {
   store: Sql
   intake: Intake
   publicUrl(): string
-  onError(error: unknown): void
+  log: { error(details: object, message: string): void }
 }
 
 const REPORT_MS = 1000
@@ -50,7 +50,7 @@ export function simulationPlayer(options: PlayerOptions): SimulationPlayer {
   return {
     play(simulation) {
       const work = play(simulation, options, abort.signal)
-        .catch(options.onError)
+        .catch((error: unknown) => options.log.error({ err: error }, 'simulation failed'))
         .finally(() => playing.delete(work))
       playing.add(work)
     },

@@ -24,7 +24,7 @@ function player() {
     store: llm.database,
     intake: llm.app.intake,
     publicUrl: () => 'https://scores.example.com',
-    onError: (error) => errors.push(error),
+    log: { error: (details) => errors.push(details) },
   })
   return { ...made, errors }
 }

@@ -659,7 +659,13 @@ const strayWindow = {
   unscoredForMs: 0,
   failures: 0,
 }
-const strayInput = { seen: 1, scoredSeq: 0, disqualifiedReason: null, hasInbound: true }
+const strayInput = {
+  seen: 1,
+  scoredSeq: 0,
+  readAt: new Date(0),
+  disqualifiedReason: null,
+  hasInbound: true,
+}
 const strayEvents: LeadEvent[] = [
   { type: 'claimed' },
   { type: 'window', window: null },
