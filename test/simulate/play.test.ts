@@ -11,7 +11,7 @@ import { type LlmApp, llmApp } from '../support/llm-app.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
-const test = suite('simulation in the service', 60_000)
+const test = suite('simulation in the service')
 let llm: LlmApp
 test.before(async () => {
   llm = await llmApp()

@@ -5,7 +5,7 @@ import { auditedEverywhere, type Dashboard, openDashboard } from '../support/das
 import { type FakeOpenAi, fakeOpenAi, fault } from '../support/fake-openai.ts'
 import { suite } from '../support/suite.ts'
 
-const page = suite('dashboard with a model', 180_000)
+const page = suite('dashboard with a model')
 const test = hasChromium() ? page : page.skip
 let fake: FakeOpenAi
 let dashboard: Dashboard

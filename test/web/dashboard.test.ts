@@ -9,7 +9,7 @@ import { auditedEverywhere, type Dashboard, openDashboard, root } from '../suppo
 import { suite } from '../support/suite.ts'
 
 const SCRIPT_KB_MAX = 60
-const page = suite('dashboard in a browser', 180_000)
+const page = suite('dashboard in a browser')
 let dashboard: Dashboard
 
 /** Without a browser every test is counted as skipped, never as passed. */
