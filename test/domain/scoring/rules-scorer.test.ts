@@ -307,9 +307,10 @@ rules('stays fast on hostile text', () => {
   const LIMIT_MS = 1_000
   for (const seed of seeds.split('|')) {
     const body = seed.repeat(Math.ceil(LENGTH / seed.length)).slice(0, LENGTH)
-    const started = performance.now()
+    const started = process.cpuUsage()
     scored([us(body), lead(body)], { icp: body, service: body, lead: { title: body } })
-    assert.ok(performance.now() - started < LIMIT_MS, `slow on ${JSON.stringify(seed)}`)
+    // Of the processor: a busy machine is not slow code.
+    assert.ok(process.cpuUsage(started).user / 1000 < LIMIT_MS, `slow on ${JSON.stringify(seed)}`)
   }
 })
 
