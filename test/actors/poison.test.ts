@@ -48,6 +48,8 @@ test.before(async () => {
   await door.database.query(`
     create function poison() returns trigger language plpgsql as $$
     begin
+      -- Holds the commit open until others wait behind it.
+      if tg_op = 'INSERT' then perform pg_sleep(0.5); end if;
       raise exception 'poisoned';
     end $$
   `)
