@@ -16,6 +16,8 @@ export interface Config {
   cronSecret: string | null
   metricsToken: string | null
   secretsKey: Buffer | null
+  /** Opens what was sealed under it; nothing is sealed under it any more. */
+  secretsKeyPrevious: Buffer | null
   allowedOrigins: string[]
   /** Proxies whose X-Forwarded-For is believed. */
   trustedProxies: string[]
@@ -56,6 +58,10 @@ const integer = (min: number, max: number, fallback: number) =>
     .transform((n) => n ?? fallback)
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
 const secret = z.string().min(16).max(512)
+const sealingKey = z
+  .string()
+  .transform((text) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64'))
+  .refine((key) => key.length === 32)
 
 /** What each variable takes, in the words of the error line. */
 const takes: Record<string, string> = {
@@ -69,6 +75,7 @@ const takes: Record<string, string> = {
   CRON_SECRET: 'at least 16 characters',
   METRICS_TOKEN: 'at least 16 characters',
   SECRETS_KEY: '32 bytes as 64 hexadecimal digits or base64',
+  SECRETS_KEY_PREVIOUS: '32 bytes as 64 hexadecimal digits or base64',
   ALLOWED_ORIGINS: 'comma-separated origins, e.g. https://scores.example.com',
   TRUSTED_PROXIES:
     'comma-separated addresses or networks of proxies in front, e.g. 127.0.0.1,10.0.0.0/8',
@@ -108,11 +115,8 @@ const schema = z.object({
   ADMIN_TOKEN: secret.optional(),
   CRON_SECRET: secret.optional(),
   METRICS_TOKEN: secret.optional(),
-  SECRETS_KEY: z
-    .string()
-    .transform((text) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64'))
-    .refine((key) => key.length === 32)
-    .optional(),
+  SECRETS_KEY: sealingKey.optional(),
+  SECRETS_KEY_PREVIOUS: sealingKey.optional(),
   ALLOWED_ORIGINS: z
     .string()
     .transform((text) => text.split(',').map((origin) => origin.trim().replace(/\/$/, '')))
@@ -148,6 +152,7 @@ const secretNames = new Set([
   'CRON_SECRET',
   'METRICS_TOKEN',
   'SECRETS_KEY',
+  'SECRETS_KEY_PREVIOUS',
   'OPENAI_API_KEY',
 ])
 
@@ -176,6 +181,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     cronSecret: values.CRON_SECRET ?? null,
     metricsToken: values.METRICS_TOKEN ?? null,
     secretsKey: values.SECRETS_KEY ?? null,
+    secretsKeyPrevious: values.SECRETS_KEY_PREVIOUS ?? null,
     allowedOrigins: values.ALLOWED_ORIGINS ?? [],
     trustedProxies: values.TRUSTED_PROXIES ?? [],
     openai: openaiConfig(values),

@@ -41,6 +41,7 @@ import { type Log, openLog } from './log.ts'
 import { measuredModel, measuredScorer } from './metrics/measured-model.ts'
 import { type Metrics, openMetrics } from './metrics/metrics.ts'
 import { packageVersion } from './package-version.ts'
+import { resealConnections } from './reseal.ts'
 import { openSealing, type Sealing } from './sealing.ts'
 import { stopOnSignals } from './shutdown.ts'
 import { type SimulationPlayer, simulationPlayer } from './simulate/play.ts'
@@ -63,8 +64,12 @@ async function main(): Promise<void> {
   const metrics = openMetrics()
   const { scorer, budget, modelWatch, model } = openScorer(config, database, log, metrics)
   const key = secretsKey(config)
-  const sealing = openSealing(key)
-  const callbacks = callbackTokens({ secretsKey: key, now: () => new Date() })
+  const previousKey = config.secretsKeyPrevious
+  const sealing = openSealing(key, previousKey)
+  const callbacks = callbackTokens({ secretsKey: key, previousKey, now: () => new Date() })
+  if (previousKey) {
+    log.info(await resealConnections(database, sealing), 'sealed secrets looked over')
+  }
   const door = { ready: false, open: true, port: config.port }
   const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
   const app = startApp({

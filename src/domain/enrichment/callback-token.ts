@@ -18,9 +18,15 @@ const ID_BYTES = 16
 const MAC_BYTES = 32
 const SIGNED_BYTES = EXPIRY_BYTES + 2 * ID_BYTES
 
-export function callbackTokens(options: { secretsKey: Buffer; now(): Date }): CallbackTokens {
-  const key = Buffer.from(hkdfSync('sha256', options.secretsKey, '', 'enrichment callback', 32))
-  const macOf = (signed: Buffer) => createHmac('sha256', key).update(signed).digest()
+export function callbackTokens(options: {
+  secretsKey: Buffer
+  /** Tokens made under it are read, too. */
+  previousKey?: Buffer | null
+  now(): Date
+}): CallbackTokens {
+  const { secretsKey, previousKey } = options
+  const macOf = macUnder(secretsKey)
+  const macs = [macOf, ...(previousKey ? [macUnder(previousKey)] : [])]
   const seconds = () => Math.floor(options.now().getTime() / 1000)
   return {
     make({ workspaceId, leadId }) {
@@ -33,7 +39,8 @@ export function callbackTokens(options: { secretsKey: Buffer; now(): Date }): Ca
       const bytes = Buffer.from(token, 'base64url')
       if (bytes.length !== SIGNED_BYTES + MAC_BYTES) return null
       const signed = bytes.subarray(0, SIGNED_BYTES)
-      if (!timingSafeEqual(bytes.subarray(SIGNED_BYTES), macOf(signed))) return null
+      const mac = bytes.subarray(SIGNED_BYTES)
+      if (!macs.some((of) => timingSafeEqual(mac, of(signed)))) return null
       if (signed.readUInt32BE(0) < seconds()) return null
       return {
         workspaceId: uuidOf(signed, EXPIRY_BYTES),
@@ -41,4 +48,9 @@ export function callbackTokens(options: { secretsKey: Buffer; now(): Date }): Ca
       }
     },
   }
+}
+
+function macUnder(secretsKey: Buffer): (signed: Buffer) => Buffer {
+  const key = Buffer.from(hkdfSync('sha256', secretsKey, '', 'enrichment callback', 32))
+  return (signed) => createHmac('sha256', key).update(signed).digest()
 }
