@@ -6,9 +6,12 @@
 import { Command } from 'commander'
 import { backfillCommand } from './backfill/command.ts'
 import { backfill } from './backfill/run.ts'
+import { backupCommand, restoreCommand } from './cli/backup.ts'
+import { doctorCommand } from './cli/doctor.ts'
 import { drainCommand } from './cli/drain.ts'
 import { eraseCommand } from './cli/erase.ts'
 import { jobsCommand } from './cli/jobs.ts'
+import { migrateCommand } from './cli/migrate.ts'
 import { replayCommand } from './cli/replay.ts'
 import { tokensCommand } from './cli/tokens.ts'
 import { CommandError } from './command-error.ts'
@@ -27,6 +30,7 @@ environment, as for the service.
 Examples:
   leadpulse start
   leadpulse simulate --rate 50 --seconds 60
+  leadpulse doctor
   leadpulse jobs stats
   leadpulse drain --budget 5000
   leadpulse erase dana@harlow.example
@@ -62,6 +66,10 @@ function program(config: Config): Command {
     .addCommand(replayCommand(config))
     .addCommand(tokensCommand(config))
     .addCommand(eraseCommand(config))
+    .addCommand(migrateCommand(config))
+    .addCommand(doctorCommand())
+    .addCommand(backupCommand(config))
+    .addCommand(restoreCommand(config))
 }
 
 function startCommand(): Command {
@@ -75,7 +83,9 @@ function startCommand(): Command {
 }
 
 try {
-  await program(readConfig()).parseAsync()
+  // The doctor says itself what is wrong with the settings.
+  const config = process.argv[2] === 'doctor' ? readConfig({}) : readConfig()
+  await program(config).parseAsync()
 } catch (error) {
   const lines = error instanceof ConfigError ? error.lines : [(error as Error).message]
   const isExpected = [CommandError, ConfigError, StartupError].some((kind) => error instanceof kind)

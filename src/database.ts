@@ -222,7 +222,8 @@ function sqlOn(client: () => Kysely<unknown>): Sql {
   }
 }
 
-async function checkServer(url: string): Promise<void> {
+/** Throws StartupError: not reachable, or too old. */
+export async function checkServer(url: string): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 })
   client.on('error', () => {})
   try {

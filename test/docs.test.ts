@@ -26,12 +26,12 @@ const runElsewhere: [RegExp, string][] = [
   [/^npm ci && npm start\b/, 'test/main.test.ts'],
   [/^npm ci && npm test\b/, 'test/run.ts'],
   [/^npm run simulate\b/, 'test/simulate/cli.test.ts'],
+  [/^npm run (jobs|tokens|replay|erase)\b/, 'test/cli/service-commands.test.ts'],
   [/^npm run eval\b/, 'test/eval/eval.test.ts'],
   [/^DATABASE_URL=postgres:\S+ npx pm2 start ecosystem.config.js$/, 'test/chaos/pm2.ts'],
   [/^npx pm2 reload leadpulse$/, 'test/chaos/pm2.ts'],
 ]
-const isRunHere = (block: string) =>
-  /\bcurl\b|^npm run (backfill|drain|jobs|tokens|replay)\b/m.test(block)
+const isRunHere = (block: string) => /\bcurl\b|^npm run (backfill|doctor|drain)\b/m.test(block)
 
 interface Block {
   document: string

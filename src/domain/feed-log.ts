@@ -63,6 +63,15 @@ export async function feedPosition(sql: Sql, workspaceId: string): Promise<FeedP
   return state ? { epoch: state.epoch, seq: state.seq } : null
 }
 
+/**
+ * After a backup was restored: its numbering would give numbers that clients have seen to other
+ * scores, so every client starts over. Answers how many workspaces there are.
+ */
+export async function newFeedEpochs(sql: Sql): Promise<number> {
+  const rows = await sql.query('update workspace set feed_epoch = gen_random_uuid() returning id')
+  return rows.length
+}
+
 /** Workspaces that do not exist (any more) are left out. */
 export async function feedStates(
   sql: Sql,
