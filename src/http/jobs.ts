@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { audit } from '../domain/audit.ts'
 import { listParked } from '../domain/leads/list-parked.ts'
 import type { Store } from '../domain/sql.ts'
+import { storableText } from '../domain/text/storable-text.ts'
 import { type JobBoard, jobStates } from '../job-board.ts'
 import { queueNames } from '../job-queues.ts'
 import { REDRIVE_MAX } from '../job-returns.ts'
@@ -90,7 +91,7 @@ const statsQuery = z.strictObject({
 const redriveBody = z
   .strictObject({
     type: jobType.optional(),
-    error: z.string('takes a text').max(ERROR_CHARACTERS_MAX).optional().meta({
+    error: z.string('takes a text').overwrite(storableText).max(ERROR_CHARACTERS_MAX).optional().meta({
       description:
         'Only what failed with exactly this error, as `failures` of the figures names it',
     }),

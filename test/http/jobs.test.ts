@@ -219,6 +219,11 @@ test('a redrive of one error leaves the other failures where they are', async ()
   )
 })
 
+test('a redrive of an error that no text of the database can be finds nothing', async () => {
+  const answer = await call('POST', '/redrive', { error: 'a\u0000bug' })
+  assert.equal([answer.status, answer.body], [202, { jobs: 0, leads: 0 }])
+})
+
 test('ages tell how old the oldest unfinished job was, bucket by bucket', async () => {
   const one = await lead()
   await insertSms(one)

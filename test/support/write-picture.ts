@@ -8,6 +8,8 @@ import { openDashboard, root } from './dashboard.ts'
 import { until } from './until.ts'
 
 const BYTES_MAX = 150 * 1024
+/** Seconds on a quiet machine. */
+const WAIT_MS = 240_000
 const WIDTH = 1280
 const HEIGHT = 620
 
@@ -30,6 +32,7 @@ try {
   await until(
     () => api<Simulation & Record<string, unknown>>('GET', '/api/v1/simulation'),
     ({ state, demoLeads, demoLeadsScored }) => state === 'done' && demoLeads === demoLeadsScored,
+    WAIT_MS,
   )
   const page = await dashboard.open('/?sort=-score', { viewport: { width: WIDTH, height: HEIGHT } })
   await page.locator('.leads tbody tr').nth(8).waitFor()
