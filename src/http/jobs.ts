@@ -91,10 +91,15 @@ const statsQuery = z.strictObject({
 const redriveBody = z
   .strictObject({
     type: jobType.optional(),
-    error: z.string('takes a text').overwrite(storableText).max(ERROR_CHARACTERS_MAX).optional().meta({
-      description:
-        'Only what failed with exactly this error, as `failures` of the figures names it',
-    }),
+    error: z
+      .string('takes a text')
+      .overwrite(storableText)
+      .max(ERROR_CHARACTERS_MAX)
+      .optional()
+      .meta({
+        description:
+          'Only what failed with exactly this error, as `failures` of the figures names it',
+      }),
   })
   .nullish()
   .meta({ id: 'RedriveJobs' })
