@@ -84,6 +84,7 @@ test('through the real queue: no attempt spent, nothing dead-lettered, every lea
     await until(
       () => Promise.resolve(llm.app.meters().gate),
       ({ probing, pausedMs }) => opened && probing && pausedMs > 0,
+      40_000,
     )
     await until(
       () =>
@@ -93,7 +94,7 @@ test('through the real queue: no attempt spent, nothing dead-lettered, every lea
         ),
       ([row]) => Number(row?.leads) === 8 && Number(row?.dirty) === 0,
       // Two pauses of the circuit (5 and 10 s), then the delays of the jobs given back.
-      45_000,
+      100_000,
     )
     const jobs = await llm.database.query<{ attempts: unknown; dead: unknown }>(
       `select max(retry_count) as attempts,
