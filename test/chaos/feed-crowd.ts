@@ -23,7 +23,8 @@ export type CrowdCommand =
   | { type: 'judge'; truths: Record<string, WorkspaceTruth> }
 
 export type CrowdAnswer =
-  | { type: 'progress'; drops: number; live: number }
+  /** `doing`: how many do what. */
+  | { type: 'progress'; drops: number; doing: Record<string, number> }
   | { type: 'caught up'; behind: string[] }
   | { type: 'verdict'; verdict: CrowdVerdict }
 
@@ -46,28 +47,32 @@ interface Client {
 const PROGRESS_MS = 200
 /** A poll is over in a few milliseconds: a cut that is to hit one must be quick. */
 const RETRY_CUT_MS = 8
+const POLLS_PER_GAP = 8
+const POLL_MS_MIN = 200
 
 const clients: Client[] = []
 const answer = (message: CrowdAnswer) => void process.send?.(message)
 
 process.on('message', (command: CrowdCommand) => {
-  if (command.type === 'start') start(command)
+  if (command.type === 'start') void start(command)
   else if (command.type === 'catch up') void catchUp(command)
   else answer({ type: 'verdict', verdict: verdictOf(command.truths) })
 })
 process.once('disconnect', () => process.exit(0))
 
-function start(of: CrowdCommand & { type: 'start' }): void {
-  const random = createRandom(of.seed)
+async function start(of: CrowdCommand & { type: 'start' }): Promise<void> {
+  setInterval(() => {
+    const drops = clients.reduce((sum, client) => sum + client.drops, 0)
+    const doing: Record<string, number> = {}
+    for (const { watcher: each } of clients) doing[each.doing()] = (doing[each.doing()] ?? 0) + 1
+    answer({ type: 'progress', drops, doing })
+  }, PROGRESS_MS).unref()
   for (const [index, plan] of of.plans.entries()) {
     const name = `client ${index} (${plan.transport}, ${JSON.stringify(plan.filter)})`
     clients.push(unruly(name, plan, of, createRandom(of.seed * 1000 + index)))
+    // Not all at once: whoever comes late finds a feed under way.
+    await delay(of.gapMs / of.plans.length)
   }
-  setInterval(() => {
-    const drops = clients.reduce((sum, client) => sum + client.drops, 0)
-    const live = clients.filter((client) => client.watcher.isLive()).length
-    answer({ type: 'progress', drops, live })
-  }, PROGRESS_MS + random.between(0, 50)).unref()
 }
 
 /** Cut off some time after each time it became live, until it had its drops. */
@@ -80,7 +85,8 @@ function unruly(
   let waiting = false
   /** The moment came while nothing was open: cut as soon as something is. */
   let overdue = false
-  const client: Client = { name, drops: 0, watcher: watcher(baseUrl, plan, onLive) }
+  const pollMs = Math.max(POLL_MS_MIN, gapMs / POLLS_PER_GAP)
+  const client: Client = { name, drops: 0, watcher: watcher(plan, { baseUrl, pollMs, onLive }) }
   function onLive(): void {
     if (overdue) setTimeout(cut, random.between(0, RETRY_CUT_MS))
     if (waiting || overdue || (client?.drops ?? 0) >= drops) return

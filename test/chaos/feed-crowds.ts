@@ -8,7 +8,8 @@ import type { WatcherPlan } from './feed-watcher.ts'
 
 export interface Crowds {
   drops(): number
-  live(): number
+  /** How many clients do what. */
+  doing(): string
   /** Answers the clients that did not come to the end of the feed in time. */
   catchUp(heads: Record<string, number>, limitMs: number): Promise<string[]>
   judge(truths: Record<string, WorkspaceTruth>): Promise<CrowdVerdict>
@@ -35,11 +36,19 @@ export function startCrowds(of: {
     })
     return crowd
   })
-  const total = (figure: 'drops' | 'live') =>
-    crowds.reduce((sum, crowd) => sum + crowd.progress[figure], 0)
   return {
-    drops: () => total('drops'),
-    live: () => total('live'),
+    drops: () => crowds.reduce((sum, crowd) => sum + crowd.progress.drops, 0),
+    doing() {
+      const all: Record<string, number> = {}
+      for (const { progress } of crowds) {
+        for (const [what, count] of Object.entries(progress.doing)) {
+          all[what] = (all[what] ?? 0) + count
+        }
+      }
+      return Object.entries(all)
+        .map(([what, count]) => `${count} ${what}`)
+        .join(', ')
+    },
     async catchUp(heads, limitMs) {
       const answers = crowds.map((crowd) => crowd.next('caught up'))
       for (const crowd of crowds) crowd.tell({ type: 'catch up', heads, limitMs })
@@ -54,7 +63,7 @@ export function startCrowds(of: {
 }
 
 interface Crowd {
-  progress: { drops: number; live: number }
+  progress: { drops: number; doing: Record<string, number> }
   tell(command: CrowdCommand): void
   next<T extends CrowdAnswer['type']>(type: T): Promise<CrowdAnswer & { type: T }>
   end(): void
@@ -64,7 +73,7 @@ function startCrowd(): Crowd {
   const child: ChildProcess = fork(join(import.meta.dirname, 'feed-crowd.ts'), {
     serialization: 'advanced',
   })
-  const progress = { drops: 0, live: 0 }
+  const progress: Crowd['progress'] = { drops: 0, doing: {} }
   child.on('message', (answer: CrowdAnswer) => {
     if (answer.type === 'progress') Object.assign(progress, answer)
   })

@@ -102,12 +102,12 @@ async function killAlongTheWay(
     if (killed < kills && crowds.drops() >= (total * (killed + 1)) / (kills + 1)) {
       await stage.kill()
       killed += 1
-      say(`killed with ${crowds.drops()} drops made, ${crowds.live()} clients live`)
+      say(`killed with ${crowds.drops()} drops made, clients: ${crowds.doing()}`)
       await stage.start()
     }
     if (performance.now() - saidAt > 10_000) {
       saidAt = performance.now()
-      say(`${crowds.drops()} of ${total} drops, ${crowds.live()} clients live`)
+      say(`${crowds.drops()} of ${total} drops, clients: ${crowds.doing()}`)
     }
     await delay(50)
   }

@@ -162,7 +162,11 @@ async function newWorkspace(call: Call, name: string): Promise<WorkspaceOfProof>
   return { id: made.id, webhooks: Object.fromEntries(webhooks) }
 }
 
-const transports = ['websocket', 'sse', 'websocket', 'poll', 'polite'] as const
+/** One in ten polls: each of its requests costs the service as much as a reconnect. */
+const transports = [
+  ...(['websocket', 'sse', 'polite', 'websocket', 'sse'] as const),
+  ...(['websocket', 'poll', 'polite', 'websocket', 'sse'] as const),
+] as const
 
 /** Every transport with every filter and every start, in both workspaces, in turn. */
 async function plansFor(

@@ -22,6 +22,8 @@ export interface Watcher {
   readonly plan: WatcherPlan
   /** Open and told where the feed stands. */
   isLive(): boolean
+  /** What it does, in a word or two. */
+  doing(): string
   /** Cuts what is open; false when nothing is. */
   drop(): boolean
   seq(): number
@@ -31,12 +33,16 @@ export interface Watcher {
   stop(): void
 }
 
-export function watcher(baseUrl: string, plan: WatcherPlan, onLive: () => void): Watcher {
-  return plan.transport === 'poll' ? poller(baseUrl, plan, onLive) : shipped(baseUrl, plan, onLive)
+export interface WatcherOptions {
+  baseUrl: string
+  /** Between two polls. */
+  pollMs: number
+  onLive(): void
 }
 
-/** Shorter than what is shipped: the proof wants drops, not pauses. */
-const BACKOFF_MS = { min: 200, max: 4000 }
+export function watcher(plan: WatcherPlan, options: WatcherOptions): Watcher {
+  return plan.transport === 'poll' ? poller(plan, options) : shipped(plan, options)
+}
 
 function notes(plan: WatcherPlan) {
   const seen: Seen = {
@@ -59,18 +65,18 @@ function notes(plan: WatcherPlan) {
   }
 }
 
-function shipped(baseUrl: string, plan: WatcherPlan, onLive: () => void): Watcher {
+function shipped(plan: WatcherPlan, { baseUrl, onLive }: WatcherOptions): Watcher {
   const { seen, odd, apply } = notes(plan)
   const { transport, start } = plan
   let cut: (() => void) | null = null
   let live = false
+  let doing = 'nothing'
   const client = feedClient({
     baseUrl,
     token: () => plan.token,
     filter: plan.filter,
     transport: transport === 'sse' ? 'sse' : 'websocket',
     snapshot: start === 'snapshot',
-    backoffMs: BACKOFF_MS,
     ...(typeof start === 'object' && { since: start }),
     onScores: apply,
     onSnapshot(page) {
@@ -83,6 +89,7 @@ function shipped(baseUrl: string, plan: WatcherPlan, onLive: () => void): Watche
     onViolation: ({ kind, expected, got }) => odd.push(`${kind}: ${got} instead of ${expected}`),
     onState(state) {
       live = state.kind === 'live'
+      doing = state.kind === 'waiting' ? state.why : state.kind
       if (state.kind === 'refused') odd.push(`refused: ${state.why}: ${state.detail}`)
       if (!live) return
       if (seen.startedAt < 0 && start === 'now') seen.startedAt = client.position()?.seq ?? -1
@@ -115,6 +122,7 @@ function shipped(baseUrl: string, plan: WatcherPlan, onLive: () => void): Watche
   return {
     plan,
     isLive: () => live,
+    doing: () => doing,
     drop() {
       if (!live || !cut) return false
       cut()
@@ -128,8 +136,6 @@ function shipped(baseUrl: string, plan: WatcherPlan, onLive: () => void): Watche
   }
 }
 
-const POLL_MS = 400
-
 interface PollAnswer extends Partial<Omit<ScoresFrame, 'type'>> {
   type: 'scores' | 'reset'
   epoch: string
@@ -137,7 +143,7 @@ interface PollAnswer extends Partial<Omit<ScoresFrame, 'type'>> {
   reason?: string
 }
 
-function poller(baseUrl: string, plan: WatcherPlan, onLive: () => void): Watcher {
+function poller(plan: WatcherPlan, { baseUrl, pollMs, onLive }: WatcherOptions): Watcher {
   const { seen, odd, apply } = notes(plan)
   let position = typeof plan.start === 'object' ? plan.start : null
   let stopped = false
@@ -182,13 +188,14 @@ function poller(baseUrl: string, plan: WatcherPlan, onLive: () => void): Watcher
       // Cut off or without a server: the next request asks for the same again.
       const more = await ask().catch(() => false)
       abort = null
-      if (!more) await delay(POLL_MS)
+      if (!more) await delay(pollMs)
     }
   }
   void run()
   return {
     plan,
     isLive: () => abort !== null,
+    doing: () => (abort ? 'polling' : 'between polls'),
     drop() {
       if (!abort) return false
       abort.abort()

@@ -36,6 +36,7 @@ const flags = new Command('npm run chaos:feed --')
   .option('--kills <count>', 'SIGKILLs of the service', whole, 2)
   .option('--writers <count>', 'writers that score meanwhile', whole, 16)
   .option('--gap <ms>', 'mean time between live and cut off', whole, 4000)
+  .option('--minutes <count>', 'for the drops; then all are judged', whole, 60)
   .option('--pause <ms>', 'mean pause of a writer', whole, 800)
   .option('--seed <number>', 'repeats the choices of an earlier run', whole, Date.now() % 90_000)
   .option('--storage <name>', 'postgres or pglite', storageOf, 'postgres' as const)
@@ -46,6 +47,7 @@ const flags = new Command('npm run chaos:feed --')
     kills: number
     writers: number
     gap: number
+    minutes: number
     pause: number
     seed: number
     storage: 'postgres' | 'pglite'
@@ -58,7 +60,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 async function main(): Promise<void> {
-  const { gap: gapMs, pause: pauseMs, storage, ...rest } = flags
+  const { gap: gapMs, pause: pauseMs, minutes, storage, ...rest } = flags
   say(`seed ${flags.seed}`)
   const place = await (storage === 'pglite'
     ? pglitePlace(owned)
@@ -70,7 +72,7 @@ async function main(): Promise<void> {
     pauseMs,
     leadsPerWriter: 8,
     processes: 2,
-    limitMs: 3_600_000,
+    limitMs: minutes * 60_000,
     belongings: owned,
     say,
   })
