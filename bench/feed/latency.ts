@@ -27,7 +27,7 @@ const PER_SECOND = 40
 const LEADS = 400
 const WARM_UP_MS = 1500
 /** V8 takes up what the opening left behind once the process has been idle for some seconds. */
-const COLLECTION_MS = 12_000
+const COLLECTION_MS = 9000
 
 export async function withService<T>(
   databaseUrl: string,
