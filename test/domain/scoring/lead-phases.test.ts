@@ -306,7 +306,9 @@ test('a lead that the provider failed ten times asks behind the others, and seld
   })
   const since = (failures: number) => {
     const [effect] = advance(states.reading, due(failures), about).effects
-    return effect?.do === 'acquire permit' && effect.since
+    if (effect?.do !== 'acquire permit') throw new Error('asks for no permit')
+    assert.is(effect.failures, failures)
+    return effect.since
   }
   assert.is(since(9), SINCE)
   assert.is(since(10), NOW)

@@ -125,6 +125,14 @@ test('the maximum wait counts from the first message that no score covers', asyn
   assert.is(covered?.covered, true)
 })
 
+test('a change without a new message waits for nothing', async () => {
+  const workspaceId = await workspaceWith(20_000, 60_000)
+  assert.is(
+    await dueIn(await insertLead(database, { workspaceId, messageSeq: 1, scoredSeq: 0 })),
+    0,
+  )
+})
+
 test('a lead is unscored since its first message that no score covers', async () => {
   const workspaceId = await workspaceWith(20_000, 60_000)
   for (const [scoredSeq, sinceMs] of [90_000, 70_000, 30_000].entries()) {
