@@ -27,19 +27,19 @@ const FACTORS = [2, 3]
 const CONNECTIONS = 1024
 const CALM_RATE = 200
 const CALM_ROUNDS = 3
+const say = (figures: object) => void process.stdout.write(`${JSON.stringify(figures)}\n`)
+const tenth = (value: number) => Math.round(value * 10) / 10
 
-const load = await startLoad({ requests: 300_000, leads: 20_000 })
+const load = await startLoad({ requests: quick ? 120_000 : 300_000, leads: 20_000 })
 const place = await openPlace()
 const dirs: string[] = []
 try {
   const rows: Overload[] = []
-  const calm: Calm[] = []
   for (const storage of ['postgres', 'pglite']) {
     rows.push(...(await overload(storage, await newStorage(`overload_${storage}`, storage))))
     const idle = await newStorage(`idle_${storage}`, storage)
-    calm.push(await besideBacklog(storage, idle, await newStorage(`backlog_${storage}`, storage)))
+    say(await besideBacklog(storage, idle, await newStorage(`backlog_${storage}`, storage)))
   }
-  for (const row of [...rows, ...calm]) process.stdout.write(`${JSON.stringify(row)}\n`)
   printTable(rows)
 } finally {
   load.stop()
@@ -78,7 +78,7 @@ async function overload(storage: string, on: Storage): Promise<Overload[]> {
         ...{ warmUpMs: 0, measuredMs: 3000 },
       })
       const all = Object.values(over.statuses).reduce((sum, n) => sum + n, 0)
-      rows.push({
+      const row: Overload = {
         storage,
         capacityRps: Math.round(capacity),
         offeredRps: rate,
@@ -89,7 +89,9 @@ async function overload(storage: string, on: Storage): Promise<Overload[]> {
         refusedBare: over.refusedBare,
         recoveredMs: Math.round(after.lastRefusedMs),
         rssMb: rssOf(service),
-      })
+      }
+      rows.push(row)
+      say(row)
     }
     return rows
   } finally {
@@ -220,4 +222,3 @@ function printTable(rows: Overload[]): void {
   process.stdout.write(`${table.toString()}\n`)
 }
 
-const tenth = (value: number) => Math.round(value * 10) / 10
