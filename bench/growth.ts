@@ -57,7 +57,7 @@ const SETTINGS = [
 ]
 const say = (what: string) => void process.stderr.write(`${new Date().toISOString()} ${what}\n`)
 
-const load = await startLoad({ requests: 200_000, leads: PEOPLE })
+const load = await startLoad({ requests: quick ? 60_000 : 200_000, leads: PEOPLE })
 try {
   if (options.only !== 'pglite') await onPostgres()
   if (options.only !== 'postgres') await onPglite()
@@ -161,9 +161,12 @@ async function longest(service: Growing): Promise<string> {
   return JSON.parse(text).items[0].id
 }
 
-const worst = (reads: Read[], n: number) =>
-  reads.toSorted((a, b) => b.medianMs - a.medianMs).slice(0, n)
-const tenth = (value: number | undefined) => Math.round((value ?? 0) * 10) / 10
+function worst(reads: Read[], n: number): Read[] {
+  return reads.toSorted((a, b) => b.medianMs - a.medianMs).slice(0, n)
+}
+function tenth(value: number | undefined): number {
+  return Math.round((value ?? 0) * 10) / 10
+}
 
 function printTable(title: string, reads: Read[]): void {
   const table = new CliTable({
@@ -182,10 +185,12 @@ async function connected(url: string): Promise<Client> {
   return client
 }
 
-const sqlOn = (client: Client): Sql => ({
-  query: async <Row>(text: string, params?: unknown[]) =>
-    (await client.query(text, params)).rows as Row[],
-})
+function sqlOn(client: Client): Sql {
+  return {
+    query: async <Row>(text: string, params?: unknown[]) =>
+      (await client.query(text, params)).rows as Row[],
+  }
+}
 
 function withName(url: string, name: string): string {
   const made = new URL(url)

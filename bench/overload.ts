@@ -221,4 +221,3 @@ function printTable(rows: Overload[]): void {
   }
   process.stdout.write(`${table.toString()}\n`)
 }
-

@@ -93,7 +93,8 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
       const stepMs = 1000 / (round.rate ?? 1)
       for (let dueAt = begun; dueAt < until; await sleep(TICK_MS)) {
         for (; dueAt <= performance.now(); dueAt += stepMs) {
-          const sender = free.pop()
+          // By turns: the server closes a connection on which nothing was ever asked.
+          const sender = free.shift()
           if (sender) send(sender, dueAt)
           else overdue.push(dueAt)
         }
