@@ -17,7 +17,7 @@ import { type LlmApp, llmApp } from '../support/llm-app.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
-const test = suite('outage of the provider')
+const test = suite('outage of the provider', 180_000)
 const SECOND_MS = 1000
 const OUTAGE_MS = 600 * SECOND_MS
 const LIMIT = 4
