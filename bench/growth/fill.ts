@@ -129,11 +129,12 @@ export async function fill(sql: Sql, options: FillOptions): Promise<Filled> {
       where id = ${leadId('0')}`)
   }
   await fillRest(sql, { ...options, at, leadId, messageMs, ws, chance })
+  say('indexes')
+  for (const statement of restore) await sql.query(statement)
+  // Looks up each lead's identities, hence by their index.
   say('words to search')
   await sql.query('select lead_search_refresh(array(select id from lead))')
   for (const table of triggered) await sql.query(`alter table ${table} enable trigger user`)
-  say('indexes')
-  for (const statement of restore) await sql.query(statement)
   say('vacuum and statistics')
   await sql.query('vacuum analyze')
   const [row] = await sql.query<{ id: string }>(`select ${leadId('0')} as id`)
