@@ -17,7 +17,6 @@ import { tokensCommand } from './cli/tokens.ts'
 import { CommandError } from './command-error.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { evalCommand } from './eval/command.ts'
-import { evaluate } from './eval/run.ts'
 import { packageVersion } from './package-version.ts'
 import { simulateCommand, tokenOf } from './simulate/options.ts'
 import { simulate } from './simulate/run.ts'
@@ -58,6 +57,8 @@ function program(config: Config): Command {
     .addCommand(
       evalCommand(async (options) => {
         const { stdout: output, stderr: progress } = process
+        // Here, because it loads what calls a model, which no other command is to wait for.
+        const { evaluate } = await import('./eval/run.ts')
         process.exitCode = await evaluate(options, { openai: config.openai, output, progress })
       }),
     )

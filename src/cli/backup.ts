@@ -5,12 +5,10 @@
 import { existsSync, openAsBlob, renameSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import { Command } from 'commander'
 import { CommandError } from '../command-error.ts'
 import type { Config } from '../config.ts'
 import { lockDataDir, openDataDir } from '../data-dir.ts'
-import { openDatabase } from '../database.ts'
 import { newFeedEpochs } from '../domain/feed-log.ts'
 import { openLog } from '../log.ts'
 import { print } from './service.ts'
@@ -69,6 +67,7 @@ async function backUp(dataDir: string, file: string): Promise<number> {
   if (!existsSync(place)) throw new CommandError(`DATA_DIR: no database in ${dataDir}`)
   const lock = await lockDataDir(dataDir)
   try {
+    const { PGlite } = await import('@electric-sql/pglite')
     const pglite = await PGlite.create(place)
     const dump = await pglite.dumpDataDir('gzip')
     await pglite.close()
@@ -109,6 +108,7 @@ async function load(dataDir: string, file: string): Promise<string | null> {
 
 async function loadInto(draft: string, file: string): Promise<void> {
   try {
+    const { PGlite } = await import('@electric-sql/pglite')
     const pglite = await PGlite.create(draft, { loadDataDir: await openAsBlob(file) })
     await pglite.query('select 1 from workspace limit 1')
     await pglite.close()
@@ -119,6 +119,7 @@ async function loadInto(draft: string, file: string): Promise<void> {
 
 async function giveEpochs(config: Config): Promise<number> {
   const log = openLog({ level: 'warn', pretty: process.stderr.isTTY === true })
+  const { openDatabase } = await import('../database.ts')
   const database = await openDatabase({ ...config, log })
   try {
     return await newFeedEpochs(database)

@@ -4,8 +4,6 @@ import { CommandError } from '../command-error.ts'
 import { type Config, ConfigError, readConfig } from '../config.ts'
 import type { Check } from '../doctor/check.ts'
 import { dataDirChecks } from '../doctor/data-dir.ts'
-import { databaseChecks } from '../doctor/database.ts'
-import { providerChecks } from '../doctor/provider.ts'
 import { print, table } from './service.ts'
 
 export function doctorCommand(): Command {
@@ -29,6 +27,9 @@ async function examine(): Promise<Check[]> {
   const configured = configuration()
   if (!('config' in configured)) return configured.checks
   const { config } = configured
+  // Here, because they load the ORM, which no other command is to wait for.
+  const { databaseChecks } = await import('../doctor/database.ts')
+  const { providerChecks } = await import('../doctor/provider.ts')
   return [
     { name: 'configuration', state: 'ok', says: summary(config) },
     ...dataDirChecks(config),

@@ -2,9 +2,6 @@
 import { Command } from 'commander'
 import type { Config } from '../config.ts'
 import { openDataDir } from '../data-dir.ts'
-import { openDatabase } from '../database.ts'
-import { lookAt } from '../database-look.ts'
-import { openJobs } from '../jobs.ts'
 import { openLog } from '../log.ts'
 import { print } from './service.ts'
 
@@ -28,6 +25,8 @@ export function migrateCommand(config: Config): Command {
 
 async function migrate(options: MigrateOptions, config: Config): Promise<void> {
   openDataDir(config.dataDir)
+  // Here, because loading the ORM takes a second, which no other command is to wait for.
+  const { lookAt } = await import('../database-look.ts')
   const { pending } = await lookAt(config)
   if (!options.check) await bringUp(config)
   const names = pending.map((name) => `  ${name}`)
@@ -39,6 +38,8 @@ async function migrate(options: MigrateOptions, config: Config): Promise<void> {
 }
 
 async function bringUp(config: Config): Promise<void> {
+  const { openDatabase } = await import('../database.ts')
+  const { openJobs } = await import('../jobs.ts')
   const log = openLog({ level: 'warn', pretty: process.stderr.isTTY === true })
   const database = await openDatabase({ ...config, log })
   try {
