@@ -3,10 +3,10 @@
  * shell block is run here against the real service, or named with the test that runs it.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import * as assert from 'uvu/assert'
-import { type TestStorage, testStorage } from './support/database.ts'
 import { type Service, startService } from './support/service.ts'
 import { suite } from './support/suite.ts'
 
@@ -51,16 +51,14 @@ const commandsOf = ({ text }: Block) =>
     .map((line) => line.replace(/\s+#.*$/, '').trim())
     .filter(Boolean)
 
-let place: TestStorage
+const dataDir = mkdtempSync(join(tmpdir(), 'leadpulse-docs-'))
 let service: Service
 let env: NodeJS.ProcessEnv
 test.before(async () => {
-  place = await testStorage()
   const settings = {
-    DATA_DIR: place.dataDir,
+    DATA_DIR: dataDir,
     SCORING_QUIET_MS: '50',
     CRON_SECRET: 'a-secret-of-the-cron-job',
-    ...(place.databaseUrl && { DATABASE_URL: place.databaseUrl }),
   }
   service = await startService(settings)
   const secret = 'a secret of sixteen and more'
@@ -93,7 +91,7 @@ async function newLead(): Promise<string> {
 }
 test.after(async () => {
   await service.end('SIGTERM')
-  await place.remove()
+  rmSync(dataDir, { recursive: true, force: true })
 })
 
 for (const { document, text } of blocks.filter(({ text }) => isRunHere(text))) {

@@ -9,6 +9,7 @@
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { fileTimes } from './file-times.ts'
 import { type TestFiles, testFiles } from './reach.ts'
 import { startPostgres } from './support/postgres.ts'
 
@@ -30,7 +31,7 @@ const SILENCE_MAX_MS = 300_000
 function run(
   command: string,
   args: string[],
-  { env = {}, hold = false }: { env?: NodeJS.ProcessEnv; hold?: boolean } = {},
+  { env = {}, hold = false, onText }: RunOptions = {},
 ): Promise<RunResult> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -52,6 +53,7 @@ function run(
     const hear = (chunk: Buffer) => {
       silence.refresh()
       output += chunk.toString()
+      onText?.(chunk.toString())
       if (!hold) process.stdout.write(chunk)
     }
     child.stdout?.on('data', hear)
@@ -62,6 +64,11 @@ function run(
     })
     child.once('close', (code) => end(code ?? 1))
   })
+}
+interface RunOptions {
+  env?: NodeJS.ProcessEnv
+  hold?: boolean
+  onText?(text: string): void
 }
 interface RunResult {
   code: number
@@ -77,21 +84,25 @@ async function check(title: string, command: string, args: string[]): Promise<Ta
 }
 
 interface Pass {
+  title: string
   storage: 'pglite' | 'postgres'
   files: string[]
   env?: NodeJS.ProcessEnv
   hold?: boolean
 }
 
-async function suites({ storage, files, env, hold = false }: Pass): Promise<Tally> {
-  const title = `\n== ${files.length} test files on ${storage}\n`
-  if (!hold) process.stdout.write(title)
+async function suites({ title, storage, files, env, hold = false }: Pass): Promise<Tally> {
+  const heading = `\n== ${files.length} test files ${title}\n`
+  if (!hold) process.stdout.write(heading)
   const exactly = `^(${files.map((file) => file.replaceAll('.', '\\.')).join('|')})$`
+  const times = fileTimes(() => performance.now())
   const { code, output } = await run(process.execPath, [bin('uvu'), 'test', exactly], {
     env: { ...env, TEST_STORAGE: storage },
     hold,
+    onText: times.hear,
   })
-  if (hold) process.stdout.write(title + output)
+  if (hold) process.stdout.write(heading + output)
+  process.stdout.write(`slowest ${title}: ${times.summary()}\n`)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: uvu colours its figures
   const plain = output.replace(/\u001b\[\d+m/g, '')
   const figure = (name: string) =>
@@ -100,10 +111,10 @@ async function suites({ storage, files, env, hold = false }: Pass): Promise<Tall
     )
   const total = figure('Total')
   const passed = figure('Passed')
-  const failures = failuresIn(plain).map((failure) => `on ${storage}: ${failure}`)
+  const failures = failuresIn(plain).map((failure) => `${title}: ${failure}`)
   // A suite that breaks outside its tests fails the process, not a count.
-  if (code !== 0 && total === passed) failures.push(`on ${storage}: exit code ${code}`)
-  if (total === 0) failures.push(`on ${storage}: no test ran`)
+  if (code !== 0 && total === passed) failures.push(`${title}: exit code ${code}`)
+  if (total === 0) failures.push(`${title}: no test ran`)
   return { passed, failed: Math.max(total - passed, failures.length), failures }
 }
 
@@ -119,19 +130,19 @@ function failuresIn(output: string): string[] {
   )
 }
 
-/** Each pass keeps one processor busy, so they cost little more than the longer one. */
-async function bothStorages({ ofStorage, ofNone }: TestFiles): Promise<Tally[]> {
-  const onPglite = () => suites({ storage: 'pglite', files: [...ofNone, ...ofStorage] })
-  if (ofStorage.length === 0) return [await onPglite()]
+/** Side by side: each pass waits a good part of its time. */
+async function passes({ ofStorage, ofNone }: TestFiles): Promise<Tally[]> {
   const given = process.env.TEST_DATABASE_URL
-  const server = given ? null : await startPostgres()
-  const onPostgres = suites({
-    storage: 'postgres',
-    files: ofStorage,
-    env: { TEST_DATABASE_URL: given ?? server?.url },
-    hold: true,
-  }).finally(() => server?.stop())
-  return Promise.all([onPglite(), onPostgres])
+  const server = given || ofStorage.length === 0 ? null : await startPostgres()
+  const env = { TEST_DATABASE_URL: given ?? server?.url }
+  const all: Pass[] = [
+    { title: 'of no storage', storage: 'pglite', files: ofNone },
+    { title: 'on pglite', storage: 'pglite', files: ofStorage, hold: true },
+    { title: 'on postgres', storage: 'postgres', files: ofStorage, hold: true, env },
+  ]
+  const some = all.filter(({ files }) => files.length > 0)
+  if (some.length === 0) throw new Error(`no test file matches ${pattern}`)
+  return Promise.all(some.map(suites)).finally(() => server?.stop())
 }
 
 const tallies: Tally[] = []
@@ -142,7 +153,7 @@ if (pattern === '.*') {
     await check('types of the dashboard', bin('tsc'), ['-p', 'web']),
   )
 }
-tallies.push(...(await bothStorages(testFiles(new RegExp(pattern)))))
+tallies.push(...(await passes(testFiles(new RegExp(pattern)))))
 // Last, because it kills the very thing that the suites have just proved.
 if (pattern === '.*') {
   tallies.push(await check('chaos, short form', process.execPath, ['test/chaos/run.ts', '--quick']))

@@ -25,10 +25,10 @@ test('clients cut off again and again, the service killed: nobody misses or repe
       open: () => openDatabase({ databaseUrl, dataDir, log: silentLog, poolMax: 2 }),
       remove,
     },
-    clients: 60,
+    clients: 24,
     drops: 3,
     kills: 1,
-    writers: 16,
+    writers: 8,
     gapMs: 250,
     leadsPerWriter: 2,
     // The embedded database shares its one processor with everything else.
@@ -41,7 +41,7 @@ test('clients cut off again and again, the service killed: nobody misses or repe
   })
   assert.equal(outcome.findings, [])
   for (const fault of faults) assert.is(outcome[fault], 0, fault)
-  assert.equal([outcome.clients, outcome.drops, outcome.kills], [60, 180, 1])
+  assert.equal([outcome.clients, outcome.drops, outcome.kills], [24, 72, 1])
   assert.ok(outcome.applied > outcome.clients, `${outcome.applied} events applied`)
 })
 

@@ -1,31 +1,30 @@
-/** Commands that ask a running service, against the real one. */
+/** Commands that ask a running service, against the real one. They do not know its database. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { command } from '../support/command.ts'
-import { type TestStorage, testStorage } from '../support/database.ts'
 import { type Service, startService } from '../support/service.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
 const test = suite('commands that ask a service')
 const CRON_SECRET = 'a-secret-of-the-cron-job'
-let place: TestStorage
+const dataDir = mkdtempSync(join(tmpdir(), 'leadpulse-commands-'))
 let service: Service
 
 test.before(async () => {
-  place = await testStorage()
-  const { dataDir, databaseUrl } = place
   service = await startService({
     DATA_DIR: dataDir,
     // Nobody but a drain works through jobs here.
     ROLE: 'web',
     CRON_SECRET,
     SCORING_QUIET_MS: '0',
-    ...(databaseUrl && { DATABASE_URL: databaseUrl }),
   })
 })
 test.after(async () => {
   await service.end('SIGTERM')
-  await place.remove()
+  rmSync(dataDir, { recursive: true, force: true })
 })
 
 const run = (...args: string[]) =>
