@@ -120,11 +120,14 @@ test('a run reports every webhook, every lead and the time to the score', async 
   assert.ok(Number(accepted) > 100 && Number(duplicate) > 5 && Number(ignored) > 5)
   assert.is(scored, '20/20')
   for (const time of [p50, p95]) assert.match(time ?? '', /^[\d.]+ m?s$/)
-  assert.ok(Number.parseInt(p50 ?? '0', 10) >= 30, 'no score comes before its time')
+  assert.ok(millisOf(p50 ?? '') >= 30, 'no score comes before its time')
   assert.not.match(ended.out, /no score yet|failed|rejected|unknown/)
   const stored = [...service.leads.values()].flatMap(({ messages }) => messages)
   assert.is(stored.length, Number(accepted), 'accepted is what is stored, Twilio included')
 })
+
+/** `450 ms`, or `1.2 s` on a busy machine. */
+const millisOf = (time: string) => Number.parseFloat(time) * (time.endsWith(' ms') ? 1 : 1000)
 
 test('a second run uses the connections of the first and sends new messages', async () => {
   const before = service.connections.length
