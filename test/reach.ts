@@ -9,9 +9,23 @@ const root = import.meta.dirname
 /** The only readers of TEST_STORAGE. */
 const storageModule = join(root, 'support/database.ts')
 
+/**
+ * Long ones whose subject is not the storage, though they have one: once is enough. On PostgreSQL,
+ * which several of them need for a second process or a reader beside the service.
+ */
+const once = new Set([
+  'actors/outage.test.ts',
+  'chaos/feed-proof.test.ts',
+  'chaos/pm2-reloads.test.ts',
+  'cli/doctor.test.ts',
+  'faults/faults.test.ts',
+  'http/access.test.ts',
+])
+
+/** Relative to `test/`, as uvu names them. */
 export interface TestFiles {
-  /** Relative to `test/`, as uvu names them. */
-  ofStorage: string[]
+  onBoth: string[]
+  onPostgres: string[]
   ofNone: string[]
 }
 
@@ -21,11 +35,11 @@ export function testFiles(pattern: RegExp): TestFiles {
   const names = readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts') && pattern.test(name))
     .sort()
-  const { true: ofStorage = [], false: ofNone = [] } = Object.groupBy(
-    names,
-    (name) => `${reaches(join(root, name), seen)}` as const,
-  ) as Partial<Record<'true' | 'false', string[]>>
-  return { ofStorage, ofNone }
+  const kindOf = (name: string) => {
+    if (!reaches(join(root, name), seen)) return 'ofNone'
+    return once.has(name) ? 'onPostgres' : 'onBoth'
+  }
+  return { onBoth: [], onPostgres: [], ofNone: [], ...Object.groupBy(names, kindOf) }
 }
 
 function reaches(file: string, seen: Map<string, boolean>): boolean {

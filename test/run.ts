@@ -131,14 +131,15 @@ function failuresIn(output: string): string[] {
 }
 
 /** Side by side: each pass waits a good part of its time. */
-async function passes({ ofStorage, ofNone }: TestFiles): Promise<Tally[]> {
+async function passes({ onBoth, onPostgres, ofNone }: TestFiles): Promise<Tally[]> {
   const given = process.env.TEST_DATABASE_URL
-  const server = given || ofStorage.length === 0 ? null : await startPostgres()
+  const withDatabase = [...onBoth, ...onPostgres]
+  const server = given || withDatabase.length === 0 ? null : await startPostgres()
   const env = { TEST_DATABASE_URL: given ?? server?.url }
   const all: Pass[] = [
     { title: 'of no storage', storage: 'pglite', files: ofNone },
-    { title: 'on pglite', storage: 'pglite', files: ofStorage, hold: true },
-    { title: 'on postgres', storage: 'postgres', files: ofStorage, hold: true, env },
+    { title: 'on pglite', storage: 'pglite', files: onBoth, hold: true },
+    { title: 'on postgres', storage: 'postgres', files: withDatabase, hold: true, env },
   ]
   const some = all.filter(({ files }) => files.length > 0)
   if (some.length === 0) throw new Error(`no test file matches ${pattern}`)
