@@ -15,6 +15,7 @@ const storageModule = join(root, 'support/database.ts')
  */
 const once = new Set([
   'actors/outage.test.ts',
+  'backfill/cli.test.ts',
   'chaos/feed-proof.test.ts',
   'chaos/pm2-reloads.test.ts',
   'cli/doctor.test.ts',

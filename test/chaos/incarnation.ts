@@ -35,7 +35,9 @@ export interface Incarnation {
 
 export function incarnate(env: NodeJS.ProcessEnv): Incarnation {
   const clean = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TMPDIR|LANG)$/.test(name)),
+    Object.entries(process.env).filter(([name]) =>
+      /^(PATH|HOME|TMPDIR|LANG|NODE_COMPILE_CACHE)$/.test(name),
+    ),
   )
   const child = spawn(process.execPath, [main], {
     env: { ...clean, PORT: '0', ...env },

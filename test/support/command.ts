@@ -16,10 +16,11 @@ export function command(
   env: NodeJS.ProcessEnv = {},
   program = [process.execPath, cli],
 ): Promise<Ended> {
-  const { PATH, HOME } = process.env
+  const kept = ['PATH', 'HOME', 'NODE_COMPILE_CACHE']
+  const own = Object.entries(process.env).filter(([name]) => kept.includes(name))
   const [node = '', ...rest] = program
   const child = spawn(node, [...rest, ...args], {
-    env: { ...(PATH && { PATH }), ...(HOME && { HOME }), ...env },
+    env: { ...Object.fromEntries(own), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let out = ''

@@ -71,7 +71,9 @@ export async function startService(env: NodeJS.ProcessEnv, adminToken?: string):
 
 function launch(env: NodeJS.ProcessEnv) {
   const clean = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TMPDIR|LANG)$/.test(name)),
+    Object.entries(process.env).filter(([name]) =>
+      /^(PATH|HOME|TMPDIR|LANG|NODE_COMPILE_CACHE)$/.test(name),
+    ),
   )
   const child = spawn(process.execPath, [main], {
     env: { ...clean, ...env },
