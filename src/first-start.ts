@@ -1,5 +1,7 @@
-/** The very first start: a workspace with one ready-made connection per channel, and a greeting. */
-
+/** The very first start: an admin token, a workspace with a connection per channel, a greeting. */
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import { keptSecret, randomSecret } from './data-dir.ts'
 import type { Store } from './domain/sql.ts'
 import { createWorkspace, type MadeWorkspace } from './domain/workspaces.ts'
 
@@ -23,6 +25,12 @@ export interface AdminToken {
   kept: boolean
   /** Where it can be looked up, for people. */
   source: string
+}
+
+export function adminToken({ adminToken: given, dataDir }: Config): AdminToken {
+  if (given) return { value: given, made: false, kept: false, source: 'the ADMIN_TOKEN you set' }
+  const secret = keptSecret(dataDir, 'admin-token', () => `lp_${randomSecret()}`)
+  return { ...secret, kept: true, source: `the admin token in ${join(dataDir, 'admin-token')}` }
 }
 
 export interface Welcome {

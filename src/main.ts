@@ -26,13 +26,13 @@ import type { Scorer } from './domain/scoring/score.ts'
 import type { WindowDefaults } from './domain/scoring/scoring-input.ts'
 import { hashToken } from './domain/tokens.ts'
 import type { MadeWorkspace } from './domain/workspaces.ts'
-import { type AdminToken, firstStart, printWelcome } from './first-start.ts'
+import { adminToken, firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
 import { connectionDirectory } from './http/connection-directory.ts'
 import { feedSessions } from './http/feed-sessions.ts'
 import { healthOf, oldestUnscored } from './http/health-report.ts'
 import { openLeaving } from './http/leave.ts'
-import { listen } from './http/listen.ts'
+import { listen, localUrl } from './http/listen.ts'
 import { replayer } from './http/replay.ts'
 import { buildServer } from './http/server.ts'
 import { jobBoard } from './job-board.ts'
@@ -206,12 +206,6 @@ async function openServer(parts: Parts) {
   })
 }
 
-function adminToken({ adminToken: given, dataDir }: Config): AdminToken {
-  if (given) return { value: given, made: false, kept: false, source: 'the ADMIN_TOKEN you set' }
-  const secret = keptSecret(dataDir, 'admin-token', () => `lp_${randomSecret()}`)
-  return { ...secret, kept: true, source: `the admin token in ${join(dataDir, 'admin-token')}` }
-}
-
 function secretsKey(config: Config): Buffer {
   if (config.secretsKey) return config.secretsKey
   const { value } = keptSecret(config.dataDir, 'secrets-key', () => randomSecret())
@@ -281,12 +275,6 @@ function openOutside(of: {
 }
 
 const newMarker = () => randomBytes(16).toString('hex')
-
-/** What a person on this machine can open; a wildcard address is no address to visit. */
-function localUrl(host: string, port: number): string {
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
-}
 
 /** One clear line per cause that a person can mend; anything else is a bug and keeps its stack. */
 function complain(error: unknown): void {

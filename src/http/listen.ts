@@ -25,3 +25,9 @@ export async function listen(
   const address = server.server.address()
   return typeof address === 'object' && address ? address.port : port
 }
+
+/** What a person on this machine can open; a wildcard address is no address to visit. */
+export function localUrl(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}

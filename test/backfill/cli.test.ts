@@ -1,14 +1,12 @@
 /** `backfill` as a person runs it: a real child process against the real service. */
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { command } from '../support/command.ts'
 import { type TestStorage, testStorage } from '../support/database.ts'
 import { type Service, startService } from '../support/service.ts'
 import { suite } from '../support/suite.ts'
 import { until } from '../support/until.ts'
 
 const test = suite('backfill command')
-const cli = join(import.meta.dirname, '../../src/cli.ts')
 let place: TestStorage
 let service: Service
 
@@ -45,23 +43,8 @@ interface Lead {
 }
 const scores = async () => (await service.api<{ items: Lead[] }>('GET', '/api/v1/leads')).items
 
-function backfill(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const { PATH, HOME } = process.env
-  const options = ['--url', service.url, '--token', service.adminToken]
-  const child = spawn(process.execPath, [cli, 'backfill', ...options, ...args], {
-    env: { ...(PATH && { PATH }), ...(HOME && { HOME }) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let out = ''
-  let err = ''
-  child.stdout.on('data', (chunk) => {
-    out += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    err += chunk
-  })
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })))
-}
+const backfill = (...args: string[]) =>
+  command(['backfill', '--url', service.url, '--token', service.adminToken, ...args])
 
 test('without --run it says what would be done and does nothing', async () => {
   const none = await backfill()

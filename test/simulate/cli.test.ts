@@ -1,14 +1,13 @@
 /** `simulate` as a person runs it: a real child process, against a service and against mistakes. */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { command, type Ended } from '../support/command.ts'
 import { suite } from '../support/suite.ts'
 import { type FakeService, startFakeService, TOKEN } from './fake-service.ts'
 
 const test = suite('simulate command')
-const cli = join(import.meta.dirname, '../../src/cli.ts')
 let service: FakeService
 let dataDir: string
 
@@ -21,31 +20,8 @@ test.after(async () => {
   rmSync(dataDir, { recursive: true, force: true })
 })
 
-interface Ended {
-  code: number | null
-  out: string
-  err: string
-}
-
-function run(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [cli, ...args], {
-    env: { ...(PATH && { PATH }), ...(HOME && { HOME }), DATA_DIR: dataDir, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let out = ''
-  let err = ''
-  child.stdout.on('data', (chunk) => {
-    out += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    err += chunk
-  })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, out, err }))
-  })
-}
+const run = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  command(args, { DATA_DIR: dataDir, ...env })
 
 function simulate(...args: string[]): Promise<Ended> {
   const size = ['--leads', '20', '--rate', '200', '--seconds', '1']

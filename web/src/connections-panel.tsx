@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Api, Page } from './api.ts'
 import { channelName, channelNames, exactly, onDay } from './format.ts'
 import { useAction, useLoaded } from './loading.ts'
-import { ScrollTable } from './scroll-table.tsx'
+import { ActionsHead, ScrollTable } from './scroll-table.tsx'
 import { addressOf, everything, type View } from './session.ts'
 
 interface Connection {
@@ -104,9 +104,7 @@ export function ConnectionsPanel({ client, onView }: ConnectionsPanelProps) {
             <th scope="col">Provider</th>
             <th scope="col">Signed</th>
             <th scope="col">Made</th>
-            <th scope="col">
-              <span class="hidden">Actions</span>
-            </th>
+            <ActionsHead />
           </tr>
         </thead>
         <tbody>

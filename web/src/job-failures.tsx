@@ -1,7 +1,7 @@
 /** What failed for good, by error, and the leads it has parked; each group can be brought back. */
 import { ago, exactly } from './format.ts'
 import { type Failure, nameOfJob, type Parked } from './jobs.ts'
-import { ScrollTable } from './scroll-table.tsx'
+import { ActionsHead, ScrollTable } from './scroll-table.tsx'
 import { addressOf, everything, type View } from './session.ts'
 
 interface FailuresProps {
@@ -23,9 +23,7 @@ export function Failures({ failures, now, busy, onRetry }: FailuresProps) {
             Jobs
           </th>
           <th scope="col">Newest</th>
-          <th scope="col">
-            <span class="hidden">Actions</span>
-          </th>
+          <ActionsHead />
         </tr>
       </thead>
       <tbody>

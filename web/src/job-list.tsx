@@ -5,7 +5,7 @@ import type { Api, Page } from './api.ts'
 import { ago, exactly } from './format.ts'
 import { type Job, jobStates, nameOfJob } from './jobs.ts'
 import { useAction, useLoaded } from './loading.ts'
-import { ScrollTable } from './scroll-table.tsx'
+import { ActionsHead, ScrollTable } from './scroll-table.tsx'
 import { addressOf, everything, type View } from './session.ts'
 import { Timeline } from './timeline.tsx'
 
@@ -69,9 +69,7 @@ export function JobList({ client, now, look, onView }: JobListProps) {
               <th scope="col">State</th>
               <th scope="col">Made</th>
               <th scope="col">Attempts</th>
-              <th scope="col">
-                <span class="hidden">Actions</span>
-              </th>
+              <ActionsHead />
             </tr>
           </thead>
           <tbody>

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Api, Page } from './api.ts'
 import { channelName, exactly, plural } from './format.ts'
 import { useAction, useLoaded } from './loading.ts'
-import { ScrollTable } from './scroll-table.tsx'
+import { ActionsHead, ScrollTable } from './scroll-table.tsx'
 
 interface Rejected {
   id: string
@@ -52,9 +52,7 @@ export function RejectedPanel({ client }: { client: Api }) {
               <th scope="col">Received</th>
               <th scope="col">From</th>
               <th scope="col">Why</th>
-              <th scope="col">
-                <span class="hidden">Actions</span>
-              </th>
+              <ActionsHead />
             </tr>
           </thead>
           <tbody>

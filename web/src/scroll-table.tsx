@@ -25,3 +25,12 @@ export function ScrollTable({ label, children }: { label: string; children: Comp
     </div>
   )
 }
+
+/** The head of a column of buttons, which only those who hear the page need named. */
+export function ActionsHead() {
+  return (
+    <th scope="col">
+      <span class="hidden">Actions</span>
+    </th>
+  )
+}

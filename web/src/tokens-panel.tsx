@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Api, Page } from './api.ts'
 import { exactly } from './format.ts'
 import { useAction, useLoaded } from './loading.ts'
-import { ScrollTable } from './scroll-table.tsx'
+import { ActionsHead, ScrollTable } from './scroll-table.tsx'
 
 interface Token {
   id: string
@@ -62,9 +62,7 @@ export function TokensPanel({ client }: { client: Api }) {
               <th scope="col">Name</th>
               <th scope="col">Role</th>
               <th scope="col">Made</th>
-              <th scope="col">
-                <span class="hidden">Actions</span>
-              </th>
+              <ActionsHead />
             </tr>
           </thead>
           <tbody>
