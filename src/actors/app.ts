@@ -2,7 +2,6 @@
  * The actor tree: `app` with five channel ingest actors, five post-process actors, the dispatcher,
  * the feed, recovery, and a scorer for each lead at work. This file wires them; it decides nothing.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ModelCircuit, ModelLife } from '../domain/ai/model-life.ts'
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
 import type { Sql } from '../domain/sql.ts'
@@ -17,7 +16,13 @@ import { type Gate, gate } from './gate.ts'
 import { gatedScorer } from './gated-scorer.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
 import { type Intake, intake } from './intake.ts'
-import { type ActorMeters, type ActorStatus, type ActorSystem, actorSystem } from './supervisor.ts'
+import {
+  type ActorMeters,
+  type ActorStatus,
+  type ActorSystem,
+  actorSystem,
+  stopWithin,
+} from './supervisor.ts'
 import {
   type CaretakerOptions,
   startCaretakers,
@@ -130,10 +135,6 @@ async function stopInOrder(
 ): Promise<void> {
   await Promise.all(channels.map((channel) => ingests[channel].drained()))
   await Promise.all([dispatch?.shutdown(CALLS_GRACE_MS), draining.stop(CALLS_GRACE_MS)])
-  system.stop()
   // The database is closed next: what was aborted may still be using it.
-  const limit = new AbortController()
-  const late = delay(SIDE_WORK_GRACE_MS, undefined, { signal: limit.signal }).catch(() => {})
-  await Promise.race([system.stopped(), late])
-  limit.abort()
+  await stopWithin(system, SIDE_WORK_GRACE_MS)
 }

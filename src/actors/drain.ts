@@ -9,7 +9,7 @@ import { countDue } from '../due-jobs.ts'
 import { type QueueName, SCORING_QUEUE } from '../job-queues.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { type DrainCounts, drainTally, type JobTimes, jobTimes } from './drain-tally.ts'
-import { type ActorSystem, type ActorSystemOptions, actorSystem } from './supervisor.ts'
+import { type ActorSystem, type ActorSystemOptions, actorSystem, stopWithin } from './supervisor.ts'
 import {
   type CaretakerOptions,
   startCaretakers,
@@ -130,7 +130,8 @@ function workThrough(options: DrainOptions, about: Circumstances): Work {
       await untilOver(dispatch, countAgain, hasTimeFor)
       await dispatch.shutdown(Math.max(0, Math.round(leftMs())))
     } finally {
-      await end(system, answerMsOf(budgetMs) / 2)
+      // Aborts what is still at it after all; that goes back, too.
+      await stopWithin(system, answerMsOf(budgetMs) / 2)
     }
     return countAgain()
   }
@@ -204,12 +205,3 @@ export function expectedMs(of: {
 
 const heldMax = ({ scoringHeldMax, llmConcurrency }: DrainOptions): number =>
   Math.min(scoringHeldMax, llmConcurrency * HELD_PER_CALL)
-
-/** Aborts what is still at it after all; that goes back, too. */
-async function end(system: ActorSystem, limitMs: number): Promise<void> {
-  system.stop()
-  const limit = new AbortController()
-  const late = delay(limitMs, undefined, { signal: limit.signal }).catch(() => {})
-  await Promise.race([system.stopped(), late])
-  limit.abort()
-}

@@ -2,6 +2,7 @@
  * Supervision: what stands between a crash and the next incarnation. A crash ends the incarnation
  * and aborts its work; a new one follows after a backoff, or much later when crashes come too fast.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ActorRoot,
   actorRoot,
@@ -113,6 +114,15 @@ export function actorSystem(options: ActorSystemOptions): ActorSystem {
     },
     stopped: () => work.over(),
   }
+}
+
+/** Ends a system and waits for its side work, which may ignore its abort, for `limitMs` at most. */
+export async function stopWithin(system: ActorSystem, limitMs: number): Promise<void> {
+  system.stop()
+  const limit = new AbortController()
+  const late = delay(limitMs, undefined, { signal: limit.signal }).catch(() => {})
+  await Promise.race([system.stopped(), late])
+  limit.abort()
 }
 
 /** What the actors of a system share. */
