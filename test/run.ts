@@ -133,20 +133,28 @@ function failuresIn(output: string): string[] {
   )
 }
 
-/** Side by side: each pass waits a good part of its time. */
-async function passes({ onBoth, onPostgres, ofNone }: TestFiles): Promise<Tally[]> {
+async function passes({ onBoth, onPostgres, ofNone, alone }: TestFiles): Promise<Tally[]> {
   const given = process.env.TEST_DATABASE_URL
   const withDatabase = [...onBoth, ...onPostgres]
-  const server = given || withDatabase.length === 0 ? null : await startPostgres()
+  const needsServer = !given && withDatabase.length + alone.length > 0
+  const server = needsServer ? await startPostgres() : null
   const env = { TEST_DATABASE_URL: given ?? server?.url }
-  const all: Pass[] = [
+  // Side by side: each waits a good part of its time.
+  const together: Pass[] = [
     { title: 'of no storage', storage: 'pglite', files: ofNone },
     { title: 'on pglite', storage: 'pglite', files: onBoth, hold: true },
     { title: 'on postgres', storage: 'postgres', files: withDatabase, hold: true, env },
   ]
-  const some = all.filter(({ files }) => files.length > 0)
-  if (some.length === 0) throw new Error(`no test file matches ${pattern}`)
-  return Promise.all(some.map(suites)).finally(() => server?.stop())
+  const last: Pass = { title: 'that want to be alone', storage: 'postgres', files: alone, env }
+  const some = (all: Pass[]) => all.filter(({ files }) => files.length > 0)
+  try {
+    const tallies = await Promise.all(some(together).map(suites))
+    for (const pass of some([last])) tallies.push(await suites(pass))
+    if (tallies.length === 0) throw new Error(`no test file matches ${pattern}`)
+    return tallies
+  } finally {
+    await server?.stop()
+  }
 }
 
 const tallies: Tally[] = []

@@ -38,13 +38,15 @@ export function renderRequests({ count, leads, seed }: RequestOptions): WebhookR
   return Array.from({ length: count }, (_, message) => {
     const format = formats[deck.deal()]
     const person = random.pick(people)
+    const text = spoken(random.pick(said).text, person, 'Tuesday')
     const at = new Date(startedAt + message * 40)
     const fields = format.payloads.reply?.make({
       person,
       message,
       delivery: message,
       at,
-      text: spoken(random.pick(said).text, person, 'Tuesday'),
+      // The same words of one person by two routes would be one message (`domain/ingest/twins.ts`).
+      text: `${text} (${message})`,
       subject: `Cutting onboarding time at ${person.company}`,
       quoted: {
         text: spoken(random.pick(openers)?.text ?? '', person, 'Tuesday'),
