@@ -27,7 +27,16 @@ export interface Config {
   scoringQuietMs: number
   scoringMaxWaitMs: number
   retention: RetentionDays
+  /** null: nothing is traced. */
+  traces: TracesConfig | null
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+}
+
+export interface TracesConfig {
+  /** Base of an OTLP/HTTP collector; the exporter takes further OTEL_EXPORTER_OTLP_ variables. */
+  endpoint: string
+  /** Share of the messages that are traced. */
+  ratio: number
 }
 
 export interface OpenAiConfig {
@@ -95,6 +104,8 @@ const takes: Record<string, string> = {
   RETENTION_AUDIT_DAYS: 'a whole number of days from 1 to 3650',
   RETENTION_AI_CALLS_DAYS: 'a whole number of days from 31 to 3650',
   RETENTION_LEADS_DAYS: 'a whole number of days from 0 to 3650, 0: leads are kept',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'an http(s) URL of an OTLP collector, e.g. http://127.0.0.1:4318',
+  OTEL_TRACES_SAMPLER_ARG: 'a share from 0 to 1, e.g. 0.1',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
 }
 
@@ -143,6 +154,12 @@ const schema = z.object({
   // The monthly AI budget is counted from them.
   RETENTION_AI_CALLS_DAYS: integer(31, 3650, 400),
   RETENTION_LEADS_DAYS: integer(0, 3650, 0),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0|1|0?\.\d{1,9}|1\.0*)$/)
+    .transform(Number)
+    .default(1),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 
@@ -154,6 +171,8 @@ const secretNames = new Set([
   'SECRETS_KEY',
   'SECRETS_KEY_PREVIOUS',
   'OPENAI_API_KEY',
+  // May hold a password.
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
 ])
 
 /** Throws ConfigError with one line per wrong variable. An empty variable counts as absent. */
@@ -197,6 +216,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       aiCalls: values.RETENTION_AI_CALLS_DAYS,
       leads: values.RETENTION_LEADS_DAYS || null,
     },
+    traces: values.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? {
+          endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+          ratio: values.OTEL_TRACES_SAMPLER_ARG,
+        }
+      : null,
     logLevel: values.LOG_LEVEL,
   }
 }

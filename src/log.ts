@@ -31,12 +31,19 @@ export function openLog(options: {
   )
 }
 
-/** One line per failure. A database error is named by its code: its message may quote values. */
-export function warnOf(log: Log, what: string): (error: unknown) => void {
+/**
+ * One line per failure, with the ids it is about. A database error is named by its code: its message
+ * may quote values.
+ */
+export function warnOf(
+  log: Log,
+  what: string,
+  ids: Record<string, string> = {},
+): (error: unknown) => void {
   return (error) => {
     const code = codeOf(error)
     const { name, message } = error instanceof Error ? error : new Error(String(error))
-    log.warn({ code, error: name }, `${what}: ${code ?? message.split('\n')[0]}`)
+    log.warn({ ...ids, code, error: name }, `${what}: ${code ?? message.split('\n')[0]}`)
   }
 }
 

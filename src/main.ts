@@ -11,7 +11,7 @@ import { openaiScorer } from './clients/openai.ts'
 import { type OpenAiEvent, openaiClient } from './clients/openai-client.ts'
 import { outbound } from './clients/outbound.ts'
 import { transcriptSources } from './clients/transcript-sources.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
+import { type Config, readConfig } from './config.ts'
 import { keptSecret, openDataDir, randomSecret } from './data-dir.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type AiBudget, aiBudget } from './domain/ai/budget.ts'
@@ -38,6 +38,7 @@ import { buildServer } from './http/server.ts'
 import { jobBoard } from './job-board.ts'
 import { type Jobs, openJobs } from './jobs.ts'
 import { type Log, openLog } from './log.ts'
+import type { MetricSources } from './metrics/looked-up.ts'
 import { measuredModel, measuredScorer } from './metrics/measured-model.ts'
 import { type Metrics, openMetrics } from './metrics/metrics.ts'
 import { packageVersion } from './package-version.ts'
@@ -46,7 +47,8 @@ import { openSealing, type Sealing } from './sealing.ts'
 import { stopOnSignals } from './shutdown.ts'
 import { type SimulationPlayer, simulationPlayer } from './simulate/play.ts'
 import { testWebhook } from './simulate/test-webhook.ts'
-import { StartupError } from './startup-error.ts'
+import { complain } from './startup-error.ts'
+import { openTraces, type TracesExport } from './traces.ts'
 
 async function main(): Promise<void> {
   const config = readConfig()
@@ -62,6 +64,8 @@ async function main(): Promise<void> {
   if (database.kind === 'pglite') await takeOverOrphans({ store: database, jobs }, 0)
 
   const metrics = openMetrics()
+  const traces = openTraces(config.traces, { sql: database, version: packageVersion(), log })
+
   const { scorer, budget, modelWatch, model } = openScorer(config, database, log, metrics)
   const key = secretsKey(config)
   const previousKey = config.secretsKeyPrevious
@@ -81,6 +85,7 @@ async function main(): Promise<void> {
     outside: openOutside({ sealing, callbacks, model, publicUrl }),
     modelWatch,
     observer: metrics,
+    traces,
     log,
     llmConcurrency: config.llmConcurrency,
     ...(config.openai && { callTimeoutMs: config.openai.timeoutMs }),
@@ -91,15 +96,9 @@ async function main(): Promise<void> {
     now: Date.now,
     random: Math.random,
   })
-  metrics.watch({
-    app: app.meters,
-    feed: app.feed.meters,
-    pools: database.pools,
-    jobs: () => jobs.counts().catch(() => []),
-    unscored: () => oldestUnscored(database),
-  })
+  metrics.watch(figuresOf(database, jobs, app))
   const simulation = simulationPlayer({ store: database, intake: app.intake, publicUrl, log })
-  const opened = { database, jobs, scorer, sealing, callbacks, app, metrics, simulation }
+  const opened = { database, jobs, scorer, sealing, callbacks, app, metrics, traces, simulation }
   const parts = { config, log, admin, window, ...opened, door, publicUrl }
   const server = await openServer(parts)
   const leaving = openLeaving(server)
@@ -110,6 +109,7 @@ async function main(): Promise<void> {
     await simulation.stop()
     await app.stop()
     await server.close()
+    await traces?.close()
     await jobs.stop()
     await database.close()
   }
@@ -130,6 +130,16 @@ async function main(): Promise<void> {
   process.send?.('ready')
 }
 
+function figuresOf(database: Database, jobs: Jobs, app: App): MetricSources {
+  return {
+    app: app.meters,
+    feed: app.feed.meters,
+    pools: database.pools,
+    jobs: () => jobs.counts().catch(() => []),
+    unscored: () => oldestUnscored(database),
+  }
+}
+
 interface Parts {
   config: Config
   log: Log
@@ -142,6 +152,7 @@ interface Parts {
   callbacks: CallbackTokens
   app: App
   metrics: Metrics
+  traces: TracesExport | undefined
   simulation: SimulationPlayer
   /**
    * Whether new senders should come, whether webhooks are still taken, and on which port (known once
@@ -175,6 +186,7 @@ async function openServer(parts: Parts) {
     window: parts.window,
     auth,
     metrics: parts.metrics,
+    traces: parts.traces,
     trustedProxies: config.trustedProxies,
     sealing,
     callbackTokens: parts.callbacks,
@@ -275,15 +287,6 @@ function openOutside(of: {
 }
 
 const newMarker = () => randomBytes(16).toString('hex')
-
-/** One clear line per cause that a person can mend; anything else is a bug and keeps its stack. */
-function complain(error: unknown): void {
-  const lines =
-    error instanceof ConfigError
-      ? error.lines
-      : [error instanceof StartupError ? error.message : ((error as Error)?.stack ?? String(error))]
-  process.stderr.write(`${lines.map((line) => `leadpulse: ${line}`).join('\n')}\n`)
-}
 
 main().catch((error: unknown) => {
   complain(error)

@@ -80,7 +80,9 @@ export function startApp(options: AppOptions): App {
     log.error({ actor, status, err: error }, 'actor crashed')
   const system = actorSystem({ random: options.random, onCrash })
   const llmGate = gate({ limit: options.llmConcurrency })
-  const feed = feedActor(system, { store, onError: warnOf(log, 'feed') })
+  const { traces } = options
+  const onFeedError = warnOf(log, 'feed')
+  const feed = feedActor(system, { store, onError: onFeedError, traces })
   const shared = { gate: llmGate, feed }
   const dispatch = options.runsJobs ? startWorker(system, options, shared) : null
   const wakeScoring = () => dispatch?.wake(SCORING_QUEUE)

@@ -8,8 +8,10 @@ import type { Store } from '../domain/sql.ts'
 import type { Self } from './actor.ts'
 import type { CatchUps } from './feed-catch-up.ts'
 import { readLane } from './feed-lane.ts'
+import type { EncodedEvent } from './feed-member.ts'
 import type { FeedMeters, FeedRoom } from './feed-room.ts'
 import { deliver, extend, forgetErased, restartTail, type Tail } from './feed-tail.ts'
+import type { CoveringScore, Traces } from './observer.ts'
 
 export type StreamMessage =
   | { type: 'batch'; tail: Tail }
@@ -23,6 +25,8 @@ export interface StreamOptions {
   catching: CatchUps
   batchMs: number
   onError(error: unknown): void
+  /** Absent: nobody traces. */
+  traces?: Pick<Traces, 'covered'> | undefined
 }
 
 export interface FeedStream {
@@ -74,6 +78,7 @@ export function feedStream(self: Self<StreamMessage>, options: StreamOptions): F
       const events = extend(tail, page)
       const live = [...tail.members].filter((member) => member.live)
       room.closeSlow(deliver(live, events, page.to))
+      if (live.length > 0) options.traces?.covered(sent(events, live.length))
       meters.batches += 1
       meters.events += events.length
     }
@@ -134,4 +139,15 @@ export function feedStream(self: Self<StreamMessage>, options: StreamOptions): F
       lane.done()
     },
   }
+}
+
+/** A span for each event, from the commit of its score to its frames. */
+function sent(events: EncodedEvent[], clients: number): CoveringScore[] {
+  const toMs = Date.now()
+  const attributes = { 'leadpulse.feed_clients': clients }
+  return events.map(({ event: { leadId, messageSeq, scoredAt } }) => ({
+    leadId,
+    seen: messageSeq,
+    spans: [{ name: 'feed', fromMs: Date.parse(scoredAt), toMs, attributes }],
+  }))
 }

@@ -16,6 +16,7 @@ import { type ClockMessage, feedClock } from './feed-clock.ts'
 import type { FeedStart, FeedSubscriber } from './feed-member.ts'
 import { type FeedMeters, feedRoom } from './feed-room.ts'
 import { feedStream, type StreamMessage } from './feed-stream.ts'
+import type { Traces } from './observer.ts'
 import { type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export type { FeedStart, FeedSubscriber } from './feed-member.ts'
@@ -42,6 +43,8 @@ export interface FeedOptions {
   batchMs?: number
   pollMs?: number
   random?: () => number
+  /** Absent: nobody traces. */
+  traces?: Pick<Traces, 'covered'> | undefined
 }
 
 type Message =
@@ -120,8 +123,9 @@ function behavior(self: Self<Message>, context: Context): Behavior<Message> {
   const { store, onError } = options
   const room = feedRoom(meters)
   const catching = catchUps(self, { store, room, meters, onError })
-  const { batchMs = BATCH_MS } = options
-  const stream = feedStream(self, { store, room, meters, catching, batchMs, onError })
+  const { batchMs = BATCH_MS, traces } = options
+  const parts = { store, room, meters, catching, batchMs, onError }
+  const stream = feedStream(self, { ...parts, traces })
   const clock = feedClock(self, {
     store,
     room,

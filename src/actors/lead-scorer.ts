@@ -9,6 +9,7 @@ import {
   type LeadEvent,
   type LeadPhase,
   type LeadState,
+  type ScoreToWrite,
 } from '../domain/scoring/lead-phases.ts'
 import type { ScoringRequest, ScoringResult } from '../domain/scoring/score.ts'
 import { isLastAttempt, StaleClaimError } from '../jobs.ts'
@@ -16,7 +17,7 @@ import type { Behavior, Self } from './actor.ts'
 import { callOutcome } from './call-pace.ts'
 import { crashParks } from './crashed-job.ts'
 import type { Gate, Permit } from './gate.ts'
-import type { Observer, ScoringStage } from './observer.ts'
+import type { Observer, ScoringStage, Span, Traces } from './observer.ts'
 import type { ScoringJob, ScoringSteps } from './scoring-steps.ts'
 import type { Actor, ActorSpec, ActorSystem } from './supervisor.ts'
 
@@ -26,6 +27,8 @@ export interface LeadScorerOptions {
   now(): number
   random(): number
   observer?: Pick<Observer, 'stage'>
+  /** Absent: nobody traces. */
+  traces?: Pick<Traces, 'covered'> | undefined
   onError(job: ScoringJob, error: unknown): void
 }
 
@@ -72,6 +75,8 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
   /** When the lead became unscored, and when the present stage began; 0: no call is made for it. */
   private since = 0
   private begun = 0
+  /** Of the call under way; none without a tracer. */
+  private spans: Span[] | undefined = undefined
   /** At the gate: the job's, or that of what waits behind it. */
   private priority: number
 
@@ -186,7 +191,7 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
         this.begun = this.options.now()
         this.run(
           () => steps.writeScore(job, effect.score),
-          () => this.scored(),
+          () => this.scored(effect.score),
         )
         break
       case 'give back':
@@ -212,19 +217,30 @@ class OneLead implements LeadScorer, ActorSpec<LeadEvent>, Behavior<LeadEvent> {
     })
   }
 
-  private scored(): LeadEvent {
+  private scored({ seen, model }: ScoreToWrite): LeadEvent {
     if (this.since > 0) {
       this.stageEnds('commit')
+      this.traced(seen, model)
       this.begun = this.since
       this.stageEnds('total')
     }
     return SETTLED
   }
 
+  private traced(seen: number, model: string): void {
+    const { spans = [] } = this
+    for (const span of spans) span.attributes = { 'leadpulse.model': model }
+    this.options.traces?.covered([{ leadId: this.job.data.leadId, seen, spans }])
+  }
+
   private stageEnds(stage: ScoringStage): void {
-    const { observer, now } = this.options
+    const { observer, traces, now } = this.options
     const at = now()
     observer?.stage(stage, at - this.begun)
+    if (traces && stage !== 'total') {
+      if (stage === 'waiting') this.spans = []
+      this.spans?.push({ name: `scoring ${stage}`, fromMs: this.begun, toMs: at })
+    }
     this.begun = at
   }
 

@@ -1,4 +1,4 @@
-/** What the actors tell of their work while they do it, for metrics. Called often: must cost nothing. */
+/** What the actors tell of their work while they do it, for metrics and traces. Called often: must cost nothing. */
 import type { Channel } from '../domain/channels/inbound-event.ts'
 
 /**
@@ -12,4 +12,31 @@ export type ScoringStage = (typeof scoringStages)[number]
 export interface Observer {
   group(channel: Channel, rows: number, ms: number): void
   stage(stage: ScoringStage, ms: number): void
+}
+
+/** A stretch of a message's way; times are Unix milliseconds. */
+export interface Span {
+  name: string
+  fromMs: number
+  toMs: number
+  attributes?: Record<string, string | number>
+  /** What went wrong: a name, never a text that may quote a message. */
+  error?: string
+}
+
+/** A score with the spans of how it came about, or of how it got to people. */
+export interface CoveringScore {
+  leadId: string
+  /** message_seq that it covers. */
+  seen: number
+  spans: Span[]
+}
+
+/** Told of single messages. Absent unless somebody traces. */
+export interface Traces {
+  /** The first span of a message that was stored. */
+  webhook(messageId: string, span: Span): void
+  message(messageId: string, span: Span): void
+  /** For every message that these scores are the first to cover. */
+  covered(scores: CoveringScore[]): void
 }

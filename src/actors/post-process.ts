@@ -12,6 +12,7 @@ import type { QueueName } from '../job-queues.ts'
 import { type ClaimedJob, type Jobs, type PostProcessData, StaleClaimError } from '../jobs.ts'
 import type { Behavior, Self } from './actor.ts'
 import { failCrashed } from './crashed-job.ts'
+import type { Traces } from './observer.ts'
 import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export type PostProcessJob = ClaimedJob<PostProcessData>
@@ -26,6 +27,8 @@ export interface PostProcessOptions {
   /** The job is no longer held here; `scoring` when a scoring job may be due. */
   onSettled(job: PostProcessJob, scoring: boolean): void
   onError(job: PostProcessJob, error: unknown): void
+  /** Absent: nobody traces. */
+  traces?: Pick<Traces, 'message'> | undefined
 }
 
 type Message =
@@ -53,7 +56,7 @@ function behavior(self: Self<Message>, options: PostProcessOptions): Behavior<Me
 
   function start(job: PostProcessJob): void {
     self.run(
-      () => process(job, options, self.signal),
+      () => traced(job, options, () => process(job, options, self.signal)),
       (): Message => ({ type: 'done', job }),
       (error): Message => ({ type: 'failed', job, error }),
     )
@@ -92,6 +95,31 @@ function behavior(self: Self<Message>, options: PostProcessOptions): Behavior<Me
     dispose() {
       for (const job of [...byLead.values()].flat()) options.onSettled(job, false)
     },
+  }
+}
+
+/** A span per attempt. */
+async function traced(
+  job: PostProcessJob,
+  { traces }: Pick<PostProcessOptions, 'traces'>,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (!traces) return work()
+  const fromMs = Date.now()
+  const record = (failure: { error?: string }) =>
+    traces.message(job.data.messageId, {
+      name: 'post-process',
+      fromMs,
+      toMs: Date.now(),
+      attributes: { 'leadpulse.lead_id': job.data.leadId, 'leadpulse.job_id': job.id },
+      ...failure,
+    })
+  try {
+    await work()
+    record({})
+  } catch (error) {
+    record({ error: error instanceof Error ? error.name : 'Error' })
+    throw error
   }
 }
 

@@ -12,7 +12,7 @@ import type { Scorer } from '../domain/scoring/score.ts'
 import type { WindowDefaults } from '../domain/scoring/scoring-input.ts'
 import type { Store } from '../domain/sql.ts'
 import { type QueueName, SCORING_QUEUE } from '../job-queues.ts'
-import type { Jobs } from '../jobs.ts'
+import type { Jobs, ScoringData } from '../jobs.ts'
 import { type Log, warnOf } from '../log.ts'
 import { type BackfillActor, backfillActor } from './backfill.ts'
 import { budgetResumeActor } from './budget-resume.ts'
@@ -22,7 +22,7 @@ import type { Gate } from './gate.ts'
 import { gatedModel } from './gated-model.ts'
 import { type LeadScorerOptions, leadScorer } from './lead-scorer.ts'
 import { modelWatchActor } from './model-watch.ts'
-import type { Observer } from './observer.ts'
+import type { Observer, Traces } from './observer.ts'
 import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
@@ -38,6 +38,8 @@ export interface WorkerOptions {
   outside?: Outside
   /** Absent: nobody measures. */
   observer?: Observer
+  /** Absent: nobody traces. */
+  traces?: Traces | undefined
   log: Log
   scoringHeldMax: number
   window: WindowDefaults
@@ -67,7 +69,9 @@ export function startWorker(
           dispatch.settled(job)
           if (scoring) dispatch.wake(SCORING_QUEUE)
         },
-        onError: (job, error) => warnOf(log, `post-process ${job.id}`)(error),
+        traces: options.traces,
+        onError: (job, error) =>
+          warnOf(log, 'post-process', { jobId: job.id, ...idsOf(job) })(error),
       }),
     ]),
   ) as Record<Channel, PostProcessActor>
@@ -75,7 +79,7 @@ export function startWorker(
     ...options,
     steps: scoringSteps({ ...options, onScored: (workspaceId) => feed.wake(workspaceId) }),
     gate,
-    onError: (failed, error) => warnOf(log, `score lead ${failed.data.leadId}`)(error),
+    onError: (job, error) => warnOf(log, 'score', { jobId: job.id, ...idsOf(job) })(error),
   }
   const dispatch: Dispatcher = dispatcher({
     system,
@@ -97,6 +101,12 @@ export function startWorker(
     onError: (what, error) => warnOf(log, what)(error),
   })
   return dispatch
+}
+
+/** What a line about a job names it by. */
+function idsOf({ data }: { data: ScoringData & { messageId?: string } }) {
+  const { leadId, messageId } = data
+  return { leadId, ...(messageId && { messageId }) }
 }
 
 export interface CaretakerOptions extends Pick<WorkerOptions, 'store' | 'jobs' | 'log' | 'now'> {

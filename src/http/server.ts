@@ -41,6 +41,7 @@ import {
 } from './limits.ts'
 import { type MetricsDeps, metricsRoutes } from './metrics.ts'
 import { type RejectedDeps, rejectedRoutes } from './rejected.ts'
+import { logRequests, type RequestLogDeps, webhookObserver } from './request-log.ts'
 import { type SettingsDeps, settingsRoutes } from './settings.ts'
 import { type SettingsPreviewDeps, settingsPreviewRoutes } from './settings-preview.ts'
 import { type SimulationDeps, simulationRoutes } from './simulation.ts'
@@ -74,6 +75,7 @@ type ResourceDeps = WorkspacesDeps &
 type Own = 'guard' | 'attempts' | 'onAnswered'
 
 export interface ServerDeps extends Omit<ResourceDeps, Own | 'auth' | 'log' | 'metrics'> {
+  traces?: RequestLogDeps['traces']
   log: Log
   auth: Authenticator
   metrics: Metrics
@@ -181,7 +183,7 @@ async function registerRoutes(
   await app.register(healthRoutes, { deps: shared })
   await app.register(metricsRoutes, { deps: shared })
   await app.register(webhookRoutes, {
-    deps: { ...deps.webhooks, ...own, onAnswered: deps.metrics.delivery },
+    deps: { ...deps.webhooks, ...own, onAnswered: webhookObserver(deps) },
   })
   await app.register(feedRoutes, { deps: { ...deps.feed, ...own } })
   await app.register(dashboardRoutes, { deps: shared })
@@ -192,33 +194,6 @@ function requestIds(): () => string {
   const life = randomUUID()
   let count = 0
   return () => `${life}-${(count++).toString(36)}`
-}
-
-/** One line per request, by route pattern; reads, webhooks, probes and files only at debug. */
-function logRequests(
-  app: FastifyInstance,
-  { log, metrics }: Pick<ServerDeps, 'log' | 'metrics'>,
-): void {
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url
-    // Webhooks have figures of their own.
-    if (!route?.startsWith('/webhooks/')) {
-      metrics.request(route ?? 'none', request.method, reply.statusCode, reply.elapsedTime)
-    }
-    const writes = request.method !== 'GET' && route?.startsWith('/api/')
-    const level = writes || reply.statusCode >= 500 ? 'info' : 'debug'
-    if (!log.isLevelEnabled(level)) return
-    log[level](
-      {
-        requestId: request.id,
-        method: request.method,
-        route,
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime),
-      },
-      'request',
-    )
-  })
 }
 
 /** JSON only; a body that is announced but empty counts as none, as many clients send it. */

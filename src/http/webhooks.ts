@@ -17,13 +17,25 @@ export interface WebhookDeps {
   intake: Intake
   attempts: FailedAttempts
   /** Told of every delivery when it is answered. */
-  onAnswered?(channel: string, outcome: string, ms: number): void
+  onAnswered?(answered: AnsweredWebhook): void
   /** False while the service is shutting down: senders are sent away before anything is read. */
   isOpen(): boolean
   /** Base of webhook URLs as senders know it; Twilio signs the whole URL. */
   publicUrl(): string
   now(): Date
 }
+
+export interface AnsweredWebhook {
+  requestId: string
+  /** `unknown` without a connection. */
+  channel: string
+  outcome: string
+  /** Of what was stored now or before. */
+  messageId: string | null
+  ms: number
+}
+
+export const WEBHOOK_ROUTE = '/webhooks/:channel/:token'
 
 type Params = z.output<typeof paramsSchema>
 const paramsSchema = z.strictObject({
@@ -43,7 +55,7 @@ const LOOK_UP_MS = 1500
 export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (app, { deps }) => {
   const bodies = bodyReader()
   const connections = new WeakMap<FastifyRequest, KnownConnection>()
-  const outcomes = new WeakMap<FastifyRequest, string>()
+  const answers = new WeakMap<FastifyRequest, IntakeAnswer>()
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: FastifyRequest['raw']) => {
@@ -53,7 +65,7 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
 
   app.route<{ Params: Params }>({
     method: 'POST',
-    url: '/webhooks/:channel/:token',
+    url: WEBHOOK_ROUTE,
     // The token is a secret: this route is not logged with its URL.
     logLevel: 'warn',
     // Headers for browsers cost a sixth of an answer, and no browser sees this one.
@@ -74,10 +86,15 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
       request.headers['content-type'] = 'application/octet-stream'
     },
     async onResponse(request, reply) {
-      const outcome = outcomes.get(request) ?? outcomeOf(reply.statusCode)
-      // By the connection: what a stranger writes into the URL must not become a label.
-      const channel = connections.get(request)?.channel ?? 'unknown'
-      deps.onAnswered?.(channel, outcome, reply.elapsedTime)
+      const answer = answers.get(request)
+      deps.onAnswered?.({
+        requestId: request.id,
+        // By the connection: what a stranger writes into the URL must not become a label.
+        channel: connections.get(request)?.channel ?? 'unknown',
+        outcome: answer?.status ?? outcomeOf(reply.statusCode),
+        messageId: answer && 'messageId' in answer ? answer.messageId : null,
+        ms: reply.elapsedTime,
+      })
     },
     async handler(request, reply) {
       const connection = connections.get(request) as KnownConnection
@@ -89,7 +106,7 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
       // Our own format tells its sender at once what is wrong; the others' refusals are kept.
       const keep = connection.provider.name !== 'generic'
       const answer = await deps.intake.accept(connection, delivery, { keep })
-      outcomes.set(request, answer.status)
+      answers.set(request, answer)
       return send(reply, connection, answer)
     },
   })
