@@ -70,6 +70,7 @@ async function tracedService(env: NodeJS.ProcessEnv) {
   const service = await startService({
     DATA_DIR: place.dataDir,
     SCORING_QUIET_MS: '200',
+    LOG_LEVEL: 'debug',
     ...(place.databaseUrl && { DATABASE_URL: place.databaseUrl }),
     ...env,
   })
@@ -106,13 +107,8 @@ test('each message of a burst has one trace, from its webhook to the feed, under
     },
   )
   await new Promise((resolve) => socket.once('message', resolve))
-  const subscribed = new Promise<void>((resolve) => {
-    socket.on('message', (data) => {
-      if (/"subscribed"|"snapshot|"live"/.test(String(data))) resolve()
-    })
-  })
-  socket.send(JSON.stringify({ type: 'subscribe' }))
-  await subscribed
+  socket.send(JSON.stringify({ type: 'subscribe', snapshot: true }))
+  await new Promise((resolve) => socket.once('message', resolve))
   const ids = [await send('1', 'A word of Gilda'), await send('2', 'Another word of Gilda')]
   const wanted = [
     'feed',
@@ -135,6 +131,7 @@ test('each message of a burst has one trace, from its webhook to the feed, under
       assert.ok(BigInt(span.endTimeUnixNano) >= BigInt(span.startTimeUnixNano), span.name)
       if (span !== root) assert.is(span.parentSpanId, root.spanId, span.name)
     }
+    assert.match(service.output(), `"outcome":"accepted","messageId":"${id}"`)
     const ownIds = new Set(spans.map(({ spanId }) => spanId))
     assert.is(ownIds.size, spans.length)
   }
