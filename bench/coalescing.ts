@@ -53,7 +53,7 @@ async function measure(windows: NodeJS.ProcessEnv): Promise<Run> {
     LOG_LEVEL: 'silent',
   })
   try {
-    const options = { ...STREAM, url: running.url, token: null, replay: false }
+    const options = { ...STREAM, url: running.url, token: null, replay: false, json: false }
     const output = process.stderr
     const good = await simulate(options, { token: running.adminToken, output })
     if (!good) throw new Error('a webhook failed or was rejected')

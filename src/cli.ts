@@ -13,6 +13,7 @@ import { eraseCommand } from './cli/erase.ts'
 import { jobsCommand } from './cli/jobs.ts'
 import { migrateCommand } from './cli/migrate.ts'
 import { replayCommand } from './cli/replay.ts'
+import { print } from './cli/service.ts'
 import { tokensCommand } from './cli/tokens.ts'
 import { CommandError } from './command-error.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
@@ -45,13 +46,13 @@ function program(config: Config): Command {
     .addCommand(
       simulateCommand(config, async (options) => {
         const token = tokenOf(options, config)
-        const isGood = await simulate(options, { token, output: process.stdout })
+        const isGood = await simulate(options, { token, ...streams(options) })
         if (!isGood) process.exitCode = 1
       }),
     )
     .addCommand(
       backfillCommand(config, (options) =>
-        backfill(options, { token: tokenOf(options, config), output: process.stdout }),
+        backfill(options, { token: tokenOf(options, config), ...streams(options) }),
       ),
     )
     .addCommand(
@@ -71,6 +72,14 @@ function program(config: Config): Command {
     .addCommand(doctorCommand())
     .addCommand(backupCommand(config))
     .addCommand(restoreCommand(config))
+}
+
+/** With JSON asked for, nothing else is on standard output. */
+function streams({ json }: { json: boolean }) {
+  return {
+    output: json ? process.stderr : process.stdout,
+    print: (value: unknown) => print({ json: true }, value, () => ''),
+  }
 }
 
 function startCommand(): Command {

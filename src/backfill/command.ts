@@ -14,6 +14,8 @@ export interface BackfillCommandOptions {
   token: string | null
   /** For the instance admin; null: the first workspace, or that of the token. */
   workspace: string | null
+  /** The answer as JSON; everything else goes to standard error. */
+  json: boolean
 }
 
 const RATE_MAX = 1000
@@ -40,11 +42,12 @@ export function backfillCommand(
     )
     .option('--token <token>', 'API token; default: ADMIN_TOKEN, or DATA_DIR/admin-token')
     .option('--workspace <id>', 'for the instance admin; default: the first workspace')
+    .option('--json', 'print the answer as JSON')
     .addHelpText('after', help)
     .action(
       async (given: Partial<BackfillCommandOptions> & { scope: BackfillScope; url: string }) => {
         const { scope, url, rate, token, workspace } = given
-        const options = { scope, url, run: given.run ?? false }
+        const options = { scope, url, run: given.run ?? false, json: given.json ?? false }
         await run({
           ...options,
           rate: rate ?? null,

@@ -17,9 +17,16 @@ const runSchema = z.object({
   leadsWaiting: z.int(),
 })
 
+export interface BackfillDeps {
+  token: string
+  /** For people. */
+  output: NodeJS.WriteStream
+  print(json: unknown): void
+}
+
 export async function backfill(
   options: BackfillCommandOptions,
-  { token, output }: { token: string; output: NodeJS.WriteStream },
+  { token, output, print }: BackfillDeps,
 ): Promise<void> {
   const { scope, rate, url, workspace } = options
   const api = createApi({ url, token, workspace })
@@ -30,6 +37,7 @@ export async function backfill(
   )
   if (!options.run) {
     output.write('This was a dry run; --run does it.\n')
+    if (options.json) print({ scope, dryRun: true, total, disqualified })
     return
   }
   const body = { scope, dryRun: false, ratePerSecond: rate }
@@ -45,4 +53,5 @@ export async function backfill(
   progress.update(run.enqueued)
   progress.stop()
   output.write(`Sent ${run.enqueued} scoring jobs; ${run.leadsWaiting} leads wait for a score.\n`)
+  if (options.json) print({ scope, dryRun: false, ...run })
 }

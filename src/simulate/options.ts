@@ -14,9 +14,15 @@ export interface SimulateOptions {
   /** null: taken from the configuration. */
   token: string | null
   replay: boolean
+  /** The report as JSON; everything else goes to standard error. */
+  json: boolean
 }
 
-type Given = Omit<SimulateOptions, 'token' | 'replay'> & { token?: string; replay?: true }
+type Given = Omit<SimulateOptions, 'token' | 'replay' | 'json'> & {
+  token?: string
+  replay?: true
+  json?: true
+}
 
 /** More would not fit in memory with a margin: a plan holds every body. */
 const WEBHOOKS_MAX = 200_000
@@ -45,6 +51,7 @@ export function simulateCommand(
       new Option('--token <token>', 'API token; default: ADMIN_TOKEN, or DATA_DIR/admin-token'),
     )
     .option('--replay', 'fixed ids and times: the second such run is all duplicates')
+    .option('--json', 'print the report as JSON')
     .addHelpText('after', help)
     .action(async (given: Given) => {
       const count = given.rate * given.seconds
@@ -53,7 +60,8 @@ export function simulateCommand(
           `--rate, --seconds: ${count} webhooks in all; takes at most ${WEBHOOKS_MAX}`,
         )
       }
-      await run({ ...given, token: given.token ?? null, replay: given.replay ?? false })
+      const { token = null, replay = false, json = false } = given
+      await run({ ...given, token, replay, json })
     })
 }
 
@@ -67,6 +75,7 @@ Exit code 1: an error, or a webhook that failed or was rejected.
 Examples:
   npm run simulate
   npm run simulate -- --leads 200 --rate 50 --seconds 60
+  npm run simulate -- --json > report.json
   npm run simulate -- --seed 7 --url https://scores.example.com --token "$TOKEN"
 `
 

@@ -17,13 +17,15 @@ const SCORES_LIMIT_MS = 40_000
 
 export interface RunDeps {
   token: string
+  /** For people: what is going on, and the table unless JSON was asked for. */
   output: NodeJS.WriteStream
+  print(json: unknown): void
 }
 
 /** Answers whether every webhook was taken. */
 export async function simulate(
   options: SimulateOptions,
-  { token, output }: RunDeps,
+  { token, output, print }: RunDeps,
 ): Promise<boolean> {
   const { url, seed } = options
   const stream = planStream(options)
@@ -52,7 +54,8 @@ export async function simulate(
       },
     })
     progress.stop()
-    report(settled, behindMs, output)
+    if (options.json) print(reportJson(options, settled, behindMs))
+    else report(settled, behindMs, output)
     failIfLost(watch)
     return settled.sent.every(({ status }) => status !== 'failed' && status !== 'rejected')
   } finally {
@@ -90,6 +93,12 @@ async function sendWithProgress(
 function report(settled: Settled, behindMs: number, output: NodeJS.WriteStream): void {
   const lines = [table(reportRows(settled)), ...remarks(settled, behindMs)]
   output.write(`${lines.join('\n')}\n`)
+}
+
+function reportJson({ seed }: SimulateOptions, settled: Settled, behindMs: number) {
+  const rows = reportRows(settled)
+  const formats = rows.slice(0, -1)
+  return { seed, ...rows.at(-1), formats, behindMs: Math.round(behindMs) }
 }
 
 /** Times without the whole feed would look better than they were. */

@@ -56,6 +56,13 @@ test('without --run it says what would be done and does nothing', async () => {
   assert.ok((await scores()).every(({ messageSeq }) => messageSeq === 1))
 })
 
+test('--json leaves standard output to the answer', async () => {
+  const { code, out, err } = await backfill('--json', '--scope', 'all')
+  assert.is(code, 0)
+  assert.equal(JSON.parse(out), { scope: 'all', dryRun: true, total: 3, disqualified: 0 })
+  assert.match(err, 'dry run')
+})
+
 test('--run shows how far it is and every lead is scored again', async () => {
   const { code, out, err } = await backfill('--scope', 'all', '--run', '--rate', '2')
   assert.is(code, 0, err)
