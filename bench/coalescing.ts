@@ -55,7 +55,7 @@ async function measure(windows: NodeJS.ProcessEnv): Promise<Run> {
   try {
     const options = { ...STREAM, url: running.url, token: null, replay: false, json: false }
     const output = process.stderr
-    const good = await simulate(options, { token: running.adminToken, output })
+    const good = await simulate(options, { token: running.adminToken, output, print: () => {} })
     if (!good) throw new Error('a webhook failed or was rejected')
     const changes = await whenScored(running)
     const { groups, total } = await running.api<{
