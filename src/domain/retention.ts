@@ -1,6 +1,6 @@
 /**
- * What is thrown away with age: score events, rejected deliveries, the payloads of messages (the
- * messages themselves stay), audit events, the accounting of AI calls and, where that is asked for,
+ * What is thrown away with age: score events, rejected deliveries, the payloads of messages with the
+ * steps of their post-processing (the messages themselves stay), audit events, the accounting of AI calls and, where that is asked for,
  * people of whom nothing was heard for long. In batches, each a statement that commits by itself and skips what
  * others hold, so that no lock is held long and several processes may prune at once.
  *
@@ -141,7 +141,10 @@ const rejectedSql = `
   returning 1
 `
 
-/** Ids are in the order of receipt (UUID version 7), so the primary key finds the old ones. */
+/**
+ * Ids are in the order of receipt (UUID version 7), so the primary key finds the old ones. Steps only
+ * spare an unfinished job what it has done; one that is brought back later than this does it again.
+ */
 const payloadsSql = `
   with walked as materialized (
     select id from message where id > $1::uuid and id < $2::uuid order by id limit $3::int
@@ -149,6 +152,8 @@ const payloadsSql = `
     update message set payload = null
     from walked where message.id = walked.id and message.payload is not null
     returning 1
+  ), steps as (
+    delete from message_step using walked where message_step.message_id = walked.id
   )
   select (select id from walked order by id desc limit 1) as last,
     (select count(*) from walked) as seen, (select count(*) from pruned) as pruned

@@ -27,14 +27,18 @@ const count = async (sql: string) =>
   Number((await database.query<{ n: unknown }>(`select count(*) as n from ${sql}`))[0]?.n)
 const nobody = async () => {}
 
-test('payloads go with age, in batches, and their messages stay', async () => {
+test('payloads and steps go with age, in batches, and their messages stay', async () => {
   const total = PRUNE_BATCH + 5
   const offered = Array.from({ length: total }, () =>
     offeredEvent(workspace, { payload: { kept: true } }),
   )
   await storeGroup(database, offered, nobody)
+  await database.query(
+    `insert into message_step (message_id, step, state) select id, 'rules', 'done' from message`,
+  )
   const early = await pruner(database, days, nobody).prune(now() + 9 * DAY_MS)
   assert.is(early.pruned.payloads, 0)
+  assert.is(await count('message_step'), total)
   const prune = pruner(database, days, nobody)
   const later = now() + 11 * DAY_MS
   const first = await prune.prune(later)
@@ -43,6 +47,7 @@ test('payloads go with age, in batches, and their messages stay', async () => {
   assert.equal([second.pruned.payloads, second.more], [5, false])
   assert.is(await count('message'), total)
   assert.is(await count('message where payload is not null'), 0)
+  assert.is(await count('message_step'), 0)
 })
 
 test('score events go oldest first, and the newest stays for those who resume', async () => {

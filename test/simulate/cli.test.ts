@@ -38,18 +38,6 @@ function cells({ out }: Ended, name: string): string[] {
     .slice(2, -1)
 }
 
-test('--json leaves standard output to the report', async () => {
-  const { code, out, err } = await simulate('--json')
-  assert.is(code, 0)
-  const { seed, sent, answers, formats } = JSON.parse(out)
-  assert.is(seed, 1)
-  assert.is(sent, 200)
-  assert.ok(answers.accepted > 0 && answers.failed === 0, out)
-  const sum = formats.reduce((total: number, row: { sent: number }) => total + row.sent, 0)
-  assert.is(sum, sent)
-  assert.match(err, 'sent 200/200')
-})
-
 test('every wrong option ends in one line that names it', async () => {
   const cases = [
     [
@@ -166,6 +154,18 @@ test('a feed that is cut is resumed without missing a score', async () => {
   clearInterval(cut)
   assert.is(ended.code, 0, ended.err)
   assert.is(cells(ended, 'total')[4], '20/20')
+})
+
+test('--json leaves standard output to the report', async () => {
+  const { code, out, err } = await simulate('--json')
+  assert.is(code, 0)
+  const { seed, sent, answers, formats } = JSON.parse(out)
+  assert.is(seed, 1)
+  assert.is(sent, 200)
+  assert.ok(answers.accepted > 0 && answers.failed === 0, out)
+  const sum = formats.reduce((total: number, row: { sent: number }) => total + row.sent, 0)
+  assert.is(sum, sent)
+  assert.match(err, 'sent 200/200')
 })
 
 test.run()
