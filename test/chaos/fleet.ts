@@ -115,16 +115,41 @@ const grave = (output: string) =>
     .filter((line) => /^\{"level":("?)(40|50|60|warn|error|fatal)\1/.test(line))
     .join('\n')
 
-/** Resolves with true when every lead is scored or parked, false after the limit. */
+/**
+ * Resolves with true when every lead is scored or parked, with false when nothing got done for as
+ * long as the limit: a slow machine has a long backlog, a lost job never gets done.
+ */
 export async function drained(at: Pick<Post, 'url'>, limitMs: number): Promise<boolean> {
-  const deadline = Date.now() + limitMs
+  let deadline = Date.now() + limitMs
+  let fewest = Number.POSITIVE_INFINITY
   let settledLooks = 0
   while (Date.now() < deadline) {
     settledLooks = (await nothingUnscored(at)) ? settledLooks + 1 : 0
     if (settledLooks >= 2) return true
+    const left = await jobsLeft(at)
+    if (left < fewest) {
+      fewest = left
+      deadline = Date.now() + limitMs
+    }
     await delay(250)
   }
   return false
+}
+
+/** Unfinished jobs of every kind; infinitely many while nobody answers. */
+async function jobsLeft(at: Pick<Post, 'url'>): Promise<number> {
+  try {
+    const response = await fetch(`${at.url()}/metrics`, {
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+      signal: AbortSignal.timeout(5000),
+    })
+    const series = (await response.text()).matchAll(/^leadpulse_jobs\{(.*)\} (\d+)$/gm)
+    return [...series]
+      .filter(([, labels = '']) => /state="(created|retry|active)"/.test(labels))
+      .reduce((sum, [, , count]) => sum + Number(count), 0)
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
 }
 
 async function nothingUnscored(at: Pick<Post, 'url'>): Promise<boolean> {

@@ -19,7 +19,7 @@ export interface ScenarioOptions {
   uptimeMs: number
   /** Webhooks must be told within this that nothing was stored. */
   answerMs: number
-  /** Time to score everything once the faults are over. */
+  /** Once the faults are over, jobs must get done within this, one after the other. */
   drainMs: number
   belongings: Belongings
   /** A server that nobody ends before the run does. */
@@ -125,7 +125,9 @@ export async function finish(of: {
   }
   const inTime = await drained(posts[0] as Post, options.drainMs)
   const drainMs = performance.now() - began
-  if (!inTime) findings.push(`not everything was scored after ${options.drainMs / 1000} s`)
+  if (!inTime) {
+    findings.push(`not everything is scored, and nothing got done for ${options.drainMs / 1000} s`)
+  }
   await of.beforeStop?.(findings)
   for (const each of posts) await each.stop()
 

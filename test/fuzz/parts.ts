@@ -116,7 +116,7 @@ const signatures = part(
   },
 )
 
-const frames = part('feed frames', 8, fc.oneof(anyText, frameLike()), (text) => {
+const frames = part('feed frames', 14, fc.oneof(anyText, frameLike()), (text) => {
   const frame = readClientFrame(text)
   assert.ok(['subscribe', 'unknown', 'invalid'].includes(frame.type))
   if (frame.type === 'invalid') assert.ok(frame.reason.length > 0)
