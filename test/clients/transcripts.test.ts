@@ -8,7 +8,13 @@ import { instantly } from '../../src/domain/channels/instantly.ts'
 import { smartlead } from '../../src/domain/channels/smartlead.ts'
 import { unipile } from '../../src/domain/channels/unipile.ts'
 import type { SentMessage } from '../../src/domain/post-process/outside.ts'
-import { type FakeProvider, fakeProvider, faults, json } from '../support/fake-provider.ts'
+import {
+  ANSWER_LIMIT_MS,
+  type FakeProvider,
+  fakeProvider,
+  faults,
+  json,
+} from '../support/fake-provider.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('what our side sent, by the providers’ APIs')
@@ -19,8 +25,7 @@ test.before(async () => {
 test.after(() => server.close())
 
 /** Long enough for a local server under load, short enough to wait for. */
-const TIMEOUT_MS = 400
-const sources = transcriptSources(outbound({ timeoutMs: TIMEOUT_MS, allowsPrivate: true }))
+const sources = transcriptSources(outbound({ timeoutMs: ANSWER_LIMIT_MS, allowsPrivate: true }))
 const never = new AbortController().signal
 
 const payloads = {

@@ -29,6 +29,12 @@ export const json =
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }
 
+/**
+ * For one call in tests: far above the stalls of a starved machine, where any other fault would look
+ * like a provider that says nothing.
+ */
+export const ANSWER_LIMIT_MS = 3000
+
 export const faults: Record<string, ProviderAnswer> = {
   'answered 500': (response) => response.writeHead(500).end('{"error":"boom"}'),
   'answered 401': (response) => response.writeHead(401).end('{"message":"bad key"}'),

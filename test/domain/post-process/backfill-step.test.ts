@@ -8,7 +8,13 @@ import type { Outside } from '../../../src/domain/post-process/outside.ts'
 import { sealing } from '../../support/api.ts'
 import { testDatabase } from '../../support/database.ts'
 import { makeWorkspace } from '../../support/events.ts'
-import { type FakeProvider, fakeProvider, faults, json } from '../../support/fake-provider.ts'
+import {
+  ANSWER_LIMIT_MS,
+  type FakeProvider,
+  fakeProvider,
+  faults,
+  json,
+} from '../../support/fake-provider.ts'
 import { leadSeen, runSteps, stepsDone, storeMessage } from '../../support/post-process.ts'
 import { suite } from '../../support/suite.ts'
 
@@ -18,7 +24,7 @@ let workspace: string
 let connection: string
 let server: FakeProvider
 const outside: Partial<Outside> = {
-  transcripts: transcriptSources(outbound({ timeoutMs: 400, allowsPrivate: true })),
+  transcripts: transcriptSources(outbound({ timeoutMs: ANSWER_LIMIT_MS, allowsPrivate: true })),
   openApiKey: (sealed, id) => String(sealing.open(sealed, id)),
 }
 
@@ -128,7 +134,10 @@ for (const [said, fault] of Object.entries(faults)) {
     const job = await say(`fault-${said.replace(/\W+/g, '-').toLowerCase()}`)
     assert.is(await runSteps(database, job, outside), 'done')
     const steps = await stepsDone(database, job)
-    assert.ok(steps.transcript_backfill?.includes(said.replace(/ \(.*/, '')))
+    assert.ok(
+      steps.transcript_backfill?.includes(said.replace(/ \(.*/, '')),
+      steps.transcript_backfill,
+    )
     assert.is(steps.rollups, 'done')
     const lead = await leadSeen(database, job.leadId)
     assert.equal([lead.messageSeq, lead.sentimentTag], [1, 'Information Requested'])

@@ -5,7 +5,13 @@ import type { Database } from '../../../src/database.ts'
 import type { Outside } from '../../../src/domain/post-process/outside.ts'
 import { testDatabase } from '../../support/database.ts'
 import { makeWorkspace } from '../../support/events.ts'
-import { type FakeProvider, fakeProvider, faults, json } from '../../support/fake-provider.ts'
+import {
+  ANSWER_LIMIT_MS,
+  type FakeProvider,
+  fakeProvider,
+  faults,
+  json,
+} from '../../support/fake-provider.ts'
 import { leadSeen, runSteps, stepsDone, storeMessage } from '../../support/post-process.ts'
 import { suite } from '../../support/suite.ts'
 
@@ -15,7 +21,7 @@ let workspace: string
 let clay: FakeProvider
 const outside: Partial<Outside> = {
   enricher: clayEnricher(
-    outbound({ timeoutMs: 400, allowsPrivate: true }),
+    outbound({ timeoutMs: ANSWER_LIMIT_MS, allowsPrivate: true }),
     ({ leadId }) => `https://scores.example.com/webhooks/clay/${leadId}`,
   ),
 }

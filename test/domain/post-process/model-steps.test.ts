@@ -32,7 +32,7 @@ test.before(async () => {
     baseURL: fake.url,
     model: 'gpt-5-nano',
     successor: 'gpt-6-luna',
-    timeoutMs: 500,
+    timeoutMs: 3000,
     now: () => new Date('2026-11-24'),
   })
   outside = { model: client, marker: () => randomBytes(16).toString('hex') }
@@ -125,7 +125,7 @@ const faults: [string, FakeAnswer, RegExp, string][] = [
   ['401', fault.status(401), /./, 'error'],
   ['429', fault.status(429, {}, { 'retry-after': '3600' }), /rate limited/, 'rate_limited'],
   ['500', fault.status(500), /./, 'error'],
-  ['a stalled body', fault.stalledBody(), /no answer in 500 ms/, 'timeout'],
+  ['a stalled body', fault.stalledBody(), /no answer in 3000 ms/, 'timeout'],
   ['a reset', fault.resetMidBody(), /connection/, 'error'],
   ['no JSON', fault.invalidJson(), /unreadable/, 'invalid'],
   ['a score', fault.wrongSchema(), /none of the tags/, 'invalid'],
