@@ -116,17 +116,18 @@ const grave = (output: string) =>
     .join('\n')
 
 /**
- * Resolves with true when every lead is scored or parked, with false when nothing got done for as
- * long as the limit: a slow machine has a long backlog, a lost job never gets done.
+ * Resolves with true when every lead is scored or parked and no job is left, with false when nothing
+ * got done for as long as the limit: a slow machine has a long backlog, a lost job never gets done.
  */
 export async function drained(at: Pick<Post, 'url'>, limitMs: number): Promise<boolean> {
   let deadline = Date.now() + limitMs
   let fewest = Number.POSITIVE_INFINITY
   let settledLooks = 0
   while (Date.now() < deadline) {
-    settledLooks = (await nothingUnscored(at)) ? settledLooks + 1 : 0
-    if (settledLooks >= 2) return true
     const left = await jobsLeft(at)
+    // A message may be scored before its own post-processing has come back.
+    settledLooks = left === 0 && (await nothingUnscored(at)) ? settledLooks + 1 : 0
+    if (settledLooks >= 2) return true
     if (left < fewest) {
       fewest = left
       deadline = Date.now() + limitMs
@@ -136,7 +137,7 @@ export async function drained(at: Pick<Post, 'url'>, limitMs: number): Promise<b
   return false
 }
 
-/** Unfinished jobs of every kind; infinitely many while nobody answers. */
+/** Unfinished jobs, dead letters aside; infinitely many while nobody answers. */
 async function jobsLeft(at: Pick<Post, 'url'>): Promise<number> {
   try {
     const response = await fetch(`${at.url()}/metrics`, {
@@ -145,7 +146,10 @@ async function jobsLeft(at: Pick<Post, 'url'>): Promise<number> {
     })
     const series = (await response.text()).matchAll(/^leadpulse_jobs\{(.*)\} (\d+)$/gm)
     return [...series]
-      .filter(([, labels = '']) => /state="(created|retry|active)"/.test(labels))
+      .filter(
+        ([, labels = '']) =>
+          /state="(created|retry|active)"/.test(labels) && /_POST_PROCESS"/.test(labels),
+      )
       .reduce((sum, [, , count]) => sum + Number(count), 0)
   } catch {
     return Number.POSITIVE_INFINITY

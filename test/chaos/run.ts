@@ -125,7 +125,7 @@ async function runOne(name: string, order: number): Promise<Outcome | null> {
     uptimeMs: flags.quick ? 2500 : 5000,
     // Three scenarios at once on two processors: the two seconds are asked for in the long form.
     answerMs: flags.quick ? 4000 : 2000,
-    drainMs: 120_000,
+    drainMs: 240_000,
     belongings: mine,
     sharedServer,
     privateServer: () => newServer(mine),
