@@ -48,7 +48,7 @@ import { stopOnSignals } from './shutdown.ts'
 import { type SimulationPlayer, simulationPlayer } from './simulate/play.ts'
 import { testWebhook } from './simulate/test-webhook.ts'
 import { complain } from './startup-error.ts'
-import { openTraces, type TracesExport } from './traces.ts'
+import type { TracesExport } from './traces.ts'
 
 async function main(): Promise<void> {
   const config = readConfig()
@@ -64,8 +64,7 @@ async function main(): Promise<void> {
   if (database.kind === 'pglite') await takeOverOrphans({ store: database, jobs }, 0)
 
   const metrics = openMetrics()
-  const traces = openTraces(config.traces, { sql: database, version: packageVersion(), log })
-
+  const traces = await tracesOf(config, database, log)
   const { scorer, budget, modelWatch, model } = openScorer(config, database, log, metrics)
   const key = secretsKey(config)
   const previousKey = config.secretsKeyPrevious
@@ -128,6 +127,13 @@ async function main(): Promise<void> {
   printWelcome({ url: publicUrl(), admin, welcome, rulesOnly: config.openai === null })
   // pm2 and other supervisors that wait for it learn that requests are taken now.
   process.send?.('ready')
+}
+
+async function tracesOf(config: Config, sql: Database, log: Log) {
+  if (!config.traces) return undefined
+  // Only here: loading the exporter is a good part of a start, and most do without.
+  const { openTraces } = await import('./traces.ts')
+  return openTraces(config.traces, { sql, version: packageVersion(), log })
 }
 
 function figuresOf(database: Database, jobs: Jobs, app: App): MetricSources {

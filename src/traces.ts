@@ -39,18 +39,17 @@ const SEND_TIMEOUT_MS = 3000
 /** A collector that is away says so with every batch. */
 const WARN_EVERY_MS = 60_000
 
-/** Undefined: nothing is traced. */
 export function openTraces(
-  config: TracesConfig | null,
+  { endpoint, ratio }: TracesConfig,
   of: { sql: Sql; version: string; log: Log; now?(): number },
-): TracesExport | undefined {
-  if (!config) return undefined
-  const { endpoint, ratio } = config
+): TracesExport {
   const { sql, version, log, now = Date.now } = of
   warnOfDrops(log, now)
   /** What the next root span is called: OpenTelemetry asks for ids, it does not take them. */
   let root: SpanName | null = null
   const random = new RandomIdGenerator()
+  /** Not sent yet, and using the database. */
+  const lookingUp = new Set<Promise<void>>()
   const exporter = new OTLPTraceExporter({
     url: `${endpoint}/v1/traces`,
     timeoutMillis: SEND_TIMEOUT_MS,
@@ -100,16 +99,20 @@ export function openTraces(
     },
     message,
     covered(scores) {
-      messagesOf(sql, scores).then(
-        (found) => {
+      const looking = messagesOf(sql, scores)
+        .then((found) => {
           for (const { messageId, score } of found) {
             for (const span of scores[score]?.spans ?? []) message(messageId, span)
           }
-        },
-        () => log.debug({ scores: scores.length }, 'traces: messages not found out'),
-      )
+        })
+        .catch(() => log.debug({ scores: scores.length }, 'traces: messages not found out'))
+        .finally(() => lookingUp.delete(looking))
+      lookingUp.add(looking)
     },
-    close: () => provider.shutdown().catch(() => undefined),
+    async close() {
+      await Promise.all(lookingUp)
+      await provider.shutdown().catch(() => undefined)
+    },
   }
 }
 

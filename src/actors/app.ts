@@ -81,8 +81,7 @@ export function startApp(options: AppOptions): App {
   const system = actorSystem({ random: options.random, onCrash })
   const llmGate = gate({ limit: options.llmConcurrency })
   const { traces } = options
-  const onFeedError = warnOf(log, 'feed')
-  const feed = feedActor(system, { store, onError: onFeedError, traces })
+  const feed = feedActor(system, { store, onError: warnOf(log, 'feed'), traces })
   const shared = { gate: llmGate, feed }
   const dispatch = options.runsJobs ? startWorker(system, options, shared) : null
   const wakeScoring = () => dispatch?.wake(SCORING_QUEUE)

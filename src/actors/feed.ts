@@ -124,8 +124,7 @@ function behavior(self: Self<Message>, context: Context): Behavior<Message> {
   const room = feedRoom(meters)
   const catching = catchUps(self, { store, room, meters, onError })
   const { batchMs = BATCH_MS, traces } = options
-  const parts = { store, room, meters, catching, batchMs, onError }
-  const stream = feedStream(self, { ...parts, traces })
+  const stream = feedStream(self, { store, room, meters, catching, batchMs, onError, traces })
   const clock = feedClock(self, {
     store,
     room,

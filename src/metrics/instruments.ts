@@ -29,7 +29,7 @@ export function instruments(registers: Registry[]) {
     ),
     requests: histogram(
       'leadpulse_http_request_seconds',
-      'Requests other than webhooks, by route pattern',
+      'Requests other than webhooks of channels, by route pattern',
       ['route', 'method', 'status'],
       ACKNOWLEDGED,
     ),

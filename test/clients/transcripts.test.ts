@@ -24,7 +24,6 @@ test.before(async () => {
 })
 test.after(() => server.close())
 
-/** Long enough for a local server under load, short enough to wait for. */
 const sources = transcriptSources(outbound({ timeoutMs: ANSWER_LIMIT_MS, allowsPrivate: true }))
 const never = new AbortController().signal
 
