@@ -54,7 +54,10 @@ function rowOf(name: string, sent: readonly Sent[], inbound: readonly Inbound[])
     const known = newest.get(index)
     if (!known || known.sent.sentAt < each.sent.sentAt) newest.set(index, each)
   }
-  const times = inbound.map(({ scoredAfterMs }) => scoredAfterMs).filter((ms) => ms !== null)
+  const times = inbound
+    .map(({ scoredAfterMs }) => scoredAfterMs)
+    .filter((ms) => ms !== null)
+    .map(Math.round)
   return {
     name,
     sent: sent.length,
