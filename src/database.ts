@@ -35,6 +35,8 @@ export interface Database extends Store {
    * takes them, and keeps its statements prepared; give it a bounded number of different texts.
    */
   ingest: Sql
+  /** So many transactions of the ingest at once gain something; more make its groups smaller. */
+  ingestTurns: number
   /** The connections to a server; PGlite has none. */
   pools(): PoolMeters[]
   close(): Promise<void>
@@ -50,6 +52,8 @@ export interface DatabaseOptions {
 }
 
 const POSTGRES_VERSION_MIN = 14
+/** One is stored while another is read and answered (bench/README.md). */
+const POSTGRES_INGEST_TURNS = 2
 /** Any constant will do, as long as every Leadpulse process takes the same one. */
 const MIGRATION_LOCK = 7_229_411
 /** 40001 serialization failure, 40P01 deadlock: the whole transaction may be run again. */
@@ -127,6 +131,7 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
     kind: 'postgres',
     jobsBackend: { connectionString: url },
     ingest: ingest.sql,
+    ingestTurns: Number(process.env.TURNS ?? POSTGRES_INGEST_TURNS),
     pools: () => [...pools.map((meters) => meters()), ingest.meters()],
     close: async () => {
       await ingest.close()
@@ -171,7 +176,7 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
 function databaseOn(
   orm: MikroORM,
   rest: Pick<Database, 'kind' | 'jobsBackend' | 'close'> &
-    Partial<Pick<Database, 'ingest' | 'pools'>>,
+    Partial<Pick<Database, 'ingest' | 'ingestTurns' | 'pools'>>,
 ): Database {
   const connection = () => orm.em.getDriver().getConnection() as unknown as AbstractSqlConnection
   const client = () => connection().getClient() as Kysely<unknown>
@@ -179,6 +184,7 @@ function databaseOn(
   const { query } = sqlOn(client)
   return {
     ingest: { query },
+    ingestTurns: 1,
     pools: () => [],
     ...rest,
     orm,

@@ -115,7 +115,8 @@ export function openJobs(database: Database, log: Log): Jobs {
     stop: () => boss.stop({ graceful: false, close: true }),
     async insertPostProcess(sql, jobs) {
       const byQueue = Map.groupBy(jobs, ({ channel }) => postProcessQueueOf(channel))
-      for (const [queue, group] of byQueue) {
+      // Sorted: the statements become part of one, whose text is to be one that was planned before.
+      for (const [queue, group] of [...byQueue].sort(([a], [b]) => (a < b ? -1 : 1))) {
         const rows: JobInsert[] = group.map(({ channel: _, ...data }) => ({
           id: data.messageId,
           data,

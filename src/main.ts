@@ -78,6 +78,7 @@ async function main(): Promise<void> {
   const app = startApp({
     store: database,
     ingest: database.ingest,
+    ingestTurns: database.ingestTurns,
     jobs,
     scorer,
     budget,

@@ -16,6 +16,7 @@ import { type Gate, gate } from './gate.ts'
 import { gatedScorer } from './gated-scorer.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
 import { type Intake, intake } from './intake.ts'
+import { sharedCommits } from './shared-commits.ts'
 import {
   type ActorMeters,
   type ActorStatus,
@@ -35,6 +36,8 @@ export interface AppOptions
     Pick<CaretakerOptions, 'budget' | 'modelWatch' | 'pruner'> {
   /** The ingest's own way to the database. */
   ingest: Sql
+  /** Transactions of the ingest at once. */
+  ingestTurns: number
   llmConcurrency: number
   /** Of one call to the model; absent where none scores. */
   callTimeoutMs?: number
@@ -89,14 +92,18 @@ export function startApp(options: AppOptions): App {
     ? startCaretakers(system, { ...options, retryParked: true }, wakeScoring)
     : null
   const draining = drains({ ...options, cares: dispatch === null, onCrash }, shared)
+  const commits = sharedCommits({
+    store: options.ingest,
+    turns: options.ingestTurns,
+    enqueue: (sql, messages) => jobs.insertPostProcess(sql, messages),
+    ...(options.observer && { observer: options.observer }),
+  })
   const ingests = Object.fromEntries(
     channels.map((channel) => [
       channel,
       channelIngest(channel, {
         system,
-        store: options.ingest,
-        ...(options.observer && { observer: options.observer }),
-        enqueue: (sql, messages) => jobs.insertPostProcess(sql, messages),
+        commits,
         onCommitted: (name) => dispatch?.wake(postProcessQueueOf(name)),
         onError: (name, error) => warnOf(log, `ingest ${name}`)(error),
       }),

@@ -1,20 +1,19 @@
 /**
  * The ingest actor of one channel: takes offers and group-commits them. A group is whatever waits
- * when a commit slot is free, so a lone offer never waits and a burst shares its commits.
+ * when a turn to commit is free, so a lone offer never waits and a burst shares its commits, with
+ * the other channels, too (`shared-commits.ts`). One group is under way at a time: that keeps the
+ * order of a lead's messages.
  *
  * Guarantees: an offer is settled exactly once, `stored` only after its own COMMIT; a row that the
  * database refuses fails alone, because a failed group is split; a crash settles what was open as
  * `unavailable`, and the sender's retry meets the dedupe key.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Channel } from '../domain/channels/inbound-event.ts'
-import { LostRaceError } from '../domain/ingest/lost-race.ts'
 import type { Offered, Stored } from '../domain/ingest/offered.ts'
-import { type EnqueuePostProcess, storeGroup } from '../domain/ingest/store-group.ts'
-import { codeOf, type Sql } from '../domain/sql.ts'
+import { codeOf } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
 import { type Backlog, openBacklog } from './ingest-backlog.ts'
-import type { Observer } from './observer.ts'
+import { isRefusal, type SharedCommits } from './shared-commits.ts'
 import { type ActorMeters, type ActorSystem, defaultRestart } from './supervisor.ts'
 
 export type OfferResult =
@@ -37,12 +36,10 @@ export interface ChannelIngest {
 
 export interface IngestOptions {
   system: ActorSystem
-  store: Sql
-  enqueue: EnqueuePostProcess
+  commits: SharedCommits
   /** After a commit that wrote jobs for this channel. */
   onCommitted(channel: Channel): void
   onError(channel: Channel, error: unknown): void
-  observer?: Pick<Observer, 'group'>
 }
 
 interface Offer {
@@ -55,17 +52,6 @@ type Message =
   | { type: 'committed'; group: Offer[]; stored: Stored[] }
   | { type: 'failed'; group: Offer[]; error: unknown }
 
-/** One statement's worth of rows: larger groups gain nothing and hold their locks longer. */
-const GROUP_ROWS_MAX = 500
-/**
- * Of one channel; five channels keep two processors busy. With two the groups are half as large, and
- * a group's own cost, not its rows, is what the database is short of (bench/README.md).
- */
-const COMMITS_MAX = 1
-/** Groups that lose as often met a hot lead; their senders come again. */
-const RACES_MAX = 8
-/** Two groups that met are not to meet again; a commit takes about as long. */
-const RACE_DELAY_MS = 3
 /**
  * A database that hangs must not hold senders until they give up: they are sent away. Should the
  * commit come through after all, their retry is a duplicate.
@@ -125,27 +111,37 @@ function groupCommits(
   /** Groups to commit: new offers join the last one, halves of a failed one stand in front. */
   let waiting: Offer[] = []
   const halves: Offer[][] = []
-  let committing = 0
+  let committing = false
 
   function fill(): void {
-    while (committing < COMMITS_MAX) {
-      const group = halves.shift() ?? takeGroup()
-      if (group.length === 0) return
-      committing += 1
-      self.run(
-        () => commit(channel, group, options),
-        (stored): Message => ({ type: 'committed', group, stored }),
-        (error): Message => ({ type: 'failed', group, error }),
-      )
-    }
+    if (committing || halves.length + waiting.length === 0) return
+    committing = true
+    let group: Offer[] = []
+    self.run(
+      () =>
+        commit((rowsMax) => {
+          group = halves.shift() ?? takeGroup(rowsMax)
+          return group.flatMap(({ offered }) => offered)
+        }),
+      (stored): Message => ({ type: 'committed', group, stored }),
+      (error): Message => ({ type: 'failed', group, error }),
+    )
   }
 
-  function takeGroup(): Offer[] {
+  /** The backlog learns what a row costs, the wait for the turn included. */
+  async function commit(take: (rowsMax: number) => Offered[]): Promise<Stored[]> {
+    const begun = performance.now()
+    const stored = await options.commits.commit(take)
+    options.backlog.committed(stored.length, performance.now() - begun)
+    return stored
+  }
+
+  function takeGroup(rowsMax: number): Offer[] {
     let rows = 0
     let count = 0
     for (const { offered } of waiting) {
       rows += offered.length
-      if (count > 0 && rows > GROUP_ROWS_MAX) break
+      if (count > 0 && rows > rowsMax) break
       count += 1
     }
     const group = waiting.slice(0, count)
@@ -185,42 +181,21 @@ function groupCommits(
           waiting.push(message.offer)
           break
         case 'committed':
-          committing -= 1
+          committing = false
           settle(message.group, message.stored)
           break
         case 'failed':
-          committing -= 1
+          committing = false
           fail(message.group, message.error)
           break
       }
       fill()
     },
-    dispose: onEnd,
+    dispose() {
+      // A turn that comes after the end is to take nothing.
+      waiting = []
+      halves.length = 0
+      onEnd()
+    },
   }
-}
-
-async function commit(
-  channel: Channel,
-  group: Offer[],
-  { store, enqueue, backlog, observer }: IngestOptions & { backlog: Backlog },
-): Promise<Stored[]> {
-  const offered = group.flatMap((offer) => offer.offered)
-  const begun = performance.now()
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const stored = await storeGroup(store, offered, enqueue)
-      const ms = performance.now() - begun
-      backlog.committed(offered.length, ms)
-      observer?.group(channel, offered.length, ms)
-      return stored
-    } catch (error) {
-      if (!(error instanceof LostRaceError) || attempt >= RACES_MAX) throw error
-      await delay(Math.random() * RACE_DELAY_MS * attempt)
-    }
-  }
-}
-
-/** Classes 22 (data exception), 23 (constraint), 54 (limit): the rows are at fault, not the server. */
-function isRefusal(error: unknown): boolean {
-  return !(error instanceof LostRaceError) && /^(22|23|54)/.test(codeOf(error) ?? '')
 }

@@ -1,6 +1,4 @@
 /** What the actors tell of their work while they do it, for metrics and traces. Called often: must cost nothing. */
-import type { Channel } from '../domain/channels/inbound-event.ts'
-
 /**
  * Parts of the way from a message to its score. `waiting`: from the message's receipt to the question
  * for a permit, that is post-processing, queue and quiet window; `gate`: until the permit; `llm`: the
@@ -10,7 +8,8 @@ export const scoringStages = ['waiting', 'gate', 'llm', 'commit', 'total'] as co
 export type ScoringStage = (typeof scoringStages)[number]
 
 export interface Observer {
-  group(channel: Channel, rows: number, ms: number): void
+  /** Messages stored by one commit, of all channels. */
+  group(rows: number, ms: number): void
   stage(stage: ScoringStage, ms: number): void
 }
 

@@ -27,6 +27,7 @@ import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
 import { retentionActor } from './retention.ts'
+import { searchMergeActor } from './search-merge.ts'
 import { scoringSteps } from './scoring-steps.ts'
 import type { ActorSystem } from './supervisor.ts'
 
@@ -141,6 +142,7 @@ export function startCaretakers(
     },
     onError: warnOf(log, 'recovery'),
   })
+  searchMergeActor({ system, store, onError: warnOf(log, 'search merge') })
   if (pruner) {
     const onPruned = (pruned: Pruned) => log.debug(pruned, 'pruned')
     const onError = warnOf(log, 'retention')

@@ -41,13 +41,13 @@ export function instruments(registers: Registry[]) {
     rows: histogram(
       'leadpulse_ingest_group_rows',
       'Messages stored by one commit',
-      ['channel'],
+      [],
       GROUP_ROWS,
     ),
     commits: histogram(
       'leadpulse_ingest_commit_seconds',
       'One commit of a group of messages',
-      ['channel'],
+      [],
       ACKNOWLEDGED,
     ),
     stages: histogram(

@@ -41,9 +41,9 @@ export function openMetrics(now: () => number = Date.now): Metrics {
       requests.observe({ route, method, status: String(status) }, ms / SECOND)
     },
     refusedCredential: (limited) => refused.inc({ limited: String(limited) }),
-    group(channel, count, ms) {
-      rows.observe({ channel }, count)
-      commits.observe({ channel }, ms / SECOND)
+    group(count, ms) {
+      rows.observe(count)
+      commits.observe(ms / SECOND)
     },
     stage: (stage, ms) => stages.observe({ stage }, Math.max(0, ms) / SECOND),
     calls(feature, interactions) {

@@ -69,6 +69,7 @@ function start(quietMs = 40, maxWaitMs = 400): App {
   return startApp({
     store: database,
     ingest: database.ingest,
+    ingestTurns: database.ingestTurns,
     jobs,
     scorer,
     log: silentLog,

@@ -1,6 +1,7 @@
 /** Five channels in two processes store messages of the same few people at once. */
 import * as assert from 'uvu/assert'
 import { type ChannelIngest, channelIngest } from '../../src/actors/ingest.ts'
+import { sharedCommits } from '../../src/actors/shared-commits.ts'
 import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
 import { type Database, openDatabase } from '../../src/database.ts'
 import { type Channel, channels } from '../../src/domain/channels/inbound-event.ts'
@@ -45,21 +46,25 @@ test.after(async () => {
 })
 
 function ingestsOf(database: Database, index: number): Record<Channel, ChannelIngest> {
+  const commits = sharedCommits({
+    turns: database.ingestTurns,
+    store: {
+      async query<Row>(text: string, params?: unknown[]) {
+        try {
+          return await database.ingest.query<Row>(text, params)
+        } catch (error) {
+          codes.push(codeOf(error))
+          throw error
+        }
+      },
+    },
+    enqueue: (sql, messages) => (queues[index] as Jobs).insertPostProcess(sql, messages),
+  })
   const entries = channels.map((channel) => [
     channel,
     channelIngest(channel, {
       system: systems[index] as ActorSystem,
-      store: {
-        async query<Row>(text: string, params?: unknown[]) {
-          try {
-            return await database.ingest.query<Row>(text, params)
-          } catch (error) {
-            codes.push(codeOf(error))
-            throw error
-          }
-        },
-      },
-      enqueue: (sql, messages) => (queues[index] as Jobs).insertPostProcess(sql, messages),
+      commits,
       onCommitted: () => {},
       onError: (_channel, error) => void errors.push(error),
     }),

@@ -1,7 +1,13 @@
 import * as assert from 'uvu/assert'
-import { type ChannelIngest, channelIngest, type IngestOptions } from '../../src/actors/ingest.ts'
+import { type ChannelIngest, channelIngest } from '../../src/actors/ingest.ts'
+import {
+  type SharedCommits,
+  type SharedCommitsOptions,
+  sharedCommits,
+} from '../../src/actors/shared-commits.ts'
 import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
 import type { Database } from '../../src/database.ts'
+import { type Channel, channels } from '../../src/domain/channels/inbound-event.ts'
 import { testDatabase } from '../support/database.ts'
 import { makeWorkspace, offeredEvent } from '../support/events.ts'
 import { suite } from '../support/suite.ts'
@@ -23,16 +29,20 @@ test.before.each(() => {
 test.after.each(() => system.stop())
 test.after(() => database.close())
 
-function ingest(overrides: Partial<IngestOptions> = {}): ChannelIngest {
-  return channelIngest('email', {
-    system,
+function ingest(overrides: Partial<SharedCommitsOptions> = {}): ChannelIngest {
+  const commits = sharedCommits({
     store: database,
+    turns: 1,
     enqueue: async (_tx, messages) => void groups.push(messages.length),
-    onCommitted: () => {},
-    onError: () => {},
     ...overrides,
   })
+  return ingestOf('email', commits)
 }
+
+function ingestOf(channel: Channel, commits: SharedCommits): ChannelIngest {
+  return channelIngest(channel, { system, commits, onCommitted: () => {}, onError: () => {} })
+}
+
 const messageCount = async () =>
   Number((await database.query<{ n: unknown }>('select count(*) as n from message'))[0]?.n)
 

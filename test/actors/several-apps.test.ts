@@ -39,6 +39,7 @@ function startProcess(over: { jobs?: Jobs } = {}): Process {
   const app = startApp({
     store: database,
     ingest: database.ingest,
+    ingestTurns: database.ingestTurns,
     jobs: over.jobs ?? jobs,
     scorer: {
       name: 'scripted',

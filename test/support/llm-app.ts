@@ -74,6 +74,7 @@ export async function llmApp(options: LlmAppOptions = {}): Promise<LlmApp> {
     return startApp({
       store: database,
       ingest: database.ingest,
+      ingestTurns: database.ingestTurns,
       jobs,
       scorer: budgetedScorer({ model, rules: rulesScorer(), budget }),
       budget,

@@ -21,6 +21,8 @@ export interface LeadChange {
   last_channel: string | null
   last_inbound_at: Date | null
   last_outbound_at: Date | null
+  /** Addresses that a new lead is searched by, one a line. */
+  reached_by: string | null
 }
 
 export interface LeadsOfGroup {
@@ -40,6 +42,7 @@ export function leadChanges(group: LeadsOfGroup): LeadChange[] {
   const workspaces = new Map<string, string>()
   const tags = new Map<string, string>()
   const messages = Map.groupBy(group.messages, ({ leadId }) => leadId)
+  const addresses = Map.groupBy(newIdentities.filter(isAddress), ({ leadId }) => leadId)
   for (const { leadId, offered: each } of group.messages) workspaces.set(leadId, each.workspaceId)
   // A duplicate or a label may bring an identity for a lead without a message in this group.
   for (const { leadId, workspaceId } of newIdentities) {
@@ -57,9 +60,12 @@ export function leadChanges(group: LeadsOfGroup): LeadChange[] {
     is_new: !known.has(id),
     expected_seq: watched.has(id) ? (known.get(id) ?? null) : null,
     tag: tags.get(id) ?? null,
+    reached_by: addresses.get(id)?.map(({ value }) => value).join('\n') ?? null,
     ...factsOf(messages.get(id) ?? []),
   }))
 }
+
+const isAddress = ({ kind }: NewIdentity) => kind === 'email' || kind === 'phone'
 
 function factsOf(messages: NewMessage[]) {
   const inbound = messages.filter(({ offered }) => offered.event.direction === 'inbound')

@@ -1,6 +1,6 @@
 /**
- * Writes a group in one statement, whole or not at all: leads and their numbers, identities,
- * messages, twins and jobs.
+ * Writes a group in one statement, whole or not at all: leads and their numbers, what is searched of
+ * the new ones, identities, messages, twins and jobs.
  *
  * Order of locks, the same in every group and process, so that groups never deadlock: leads in id
  * order, then identities in key order, then messages in key order. Nothing later takes an earlier
@@ -64,7 +64,12 @@ export async function writeGroup(sql: Sql, group: GroupToWrite): Promise<void> {
  * may keep it prepared.
  */
 const writeSql = `
-  with locked as materialized (
+  with change as materialized (
+    select * from jsonb_to_recordset($1::jsonb) as change (id uuid, workspace_id uuid, is_new boolean,
+      expected_seq bigint, inbound int, tag text, first_name text, last_name text, company text,
+      title text, channels text[], last_channel text, last_inbound_at timestamptz,
+      last_outbound_at timestamptz, reached_by text)
+  ), locked as materialized (
     select id, message_seq from lead where id = any($2::uuid[]) order by id for no key update
   ), written as (
     insert into lead (id, workspace_id, sentiment_tag, message_seq, first_name, last_name, company,
@@ -72,10 +77,7 @@ const writeSql = `
     select change.id, workspace_id, coalesce(tag, 'New'), inbound, first_name, last_name, company,
       title, channels, last_channel, last_inbound_at, last_outbound_at,
       coalesce(greatest(last_inbound_at, last_outbound_at), now())
-    from jsonb_to_recordset($1::jsonb) as change (id uuid, workspace_id uuid, is_new boolean,
-      expected_seq bigint, inbound int, tag text, first_name text, last_name text, company text,
-      title text, channels text[], last_channel text, last_inbound_at timestamptz,
-      last_outbound_at timestamptz)
+    from change
     left join locked using (id)
     where change.is_new
       or locked.message_seq = coalesce(change.expected_seq, locked.message_seq)
@@ -98,6 +100,12 @@ const writeSql = `
         lead.last_activity_at),
       updated_at = now()
     returning id, message_seq
+  ), searched as (
+    insert into lead_search (lead_id, workspace_id, nameless, name, words)
+    select id, workspace_id, entry.*
+    from change
+    cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry
+    where is_new
   ), identity as (
     insert into lead_identity (workspace_id, kind, value, lead_id)
     select workspace_id, kind, value, lead_id
