@@ -84,7 +84,9 @@ function jobOrphans(reader: Reader): JobOrphans {
     if (waiting.size === 0) return
     const rows = await reader.query<LookedAt>(lookSql, [[...waiting.keys()]])
     for (const { id, started, completed, state } of rows) {
-      const held = waiting.get(id) as HeldJob
+      const held = waiting.get(id)
+      // Another look, under way at the same time, has crossed it off.
+      if (!held) continue
       if (started !== null && started > held.now) {
         samples.push(started - held.now)
         longestMs = Math.max(longestMs, started - held.firstDeath)
@@ -119,6 +121,8 @@ function jobOrphans(reader: Reader): JobOrphans {
     },
     longestMs: () => longestMs,
     async holderDied(leadIds) {
+      // What began again since the last look must not be taken for waiting still.
+      if (!leadIds) await look()
       const held = await reader.query<HeldJob>(
         `select id, name, data ->> 'leadId' as lead, retry_count as attempt,
            extract(epoch from clock_timestamp())::float8 * 1000 as now,
