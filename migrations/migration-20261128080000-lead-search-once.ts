@@ -16,8 +16,10 @@ export class LeadSearchOnce extends Migration {
 
   override down(): void {
     this.addSql('alter index lead_search_words set (gin_pending_list_limit = 256)')
-    this.addSql(identifiedSql(`select array_agg(distinct lead_id) from added
-      where kind in ('email', 'phone')`))
+    this.addSql(
+      identifiedSql(`select array_agg(distinct lead_id) from added
+      where kind in ('email', 'phone')`),
+    )
     this.addSql(addedSql('select array_agg(id) from added'))
     this.addSql(refreshSql(inlineLine))
     this.addSql('drop function lead_search_entry')

@@ -33,10 +33,9 @@ export interface Database extends Store {
   /**
    * For the ingest alone. On PostgreSQL it has connections of its own, so that no slow page or job
    * takes them, and keeps its statements prepared; give it a bounded number of different texts.
+   * `turns`: so many transactions at once gain something; more make its groups smaller.
    */
-  ingest: Sql
-  /** So many transactions of the ingest at once gain something; more make its groups smaller. */
-  ingestTurns: number
+  ingest: Sql & { turns: number }
   /** The connections to a server; PGlite has none. */
   pools(): PoolMeters[]
   close(): Promise<void>
@@ -130,8 +129,7 @@ async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions)
   return databaseOn(orm, {
     kind: 'postgres',
     jobsBackend: { connectionString: url },
-    ingest: ingest.sql,
-    ingestTurns: Number(process.env.TURNS ?? POSTGRES_INGEST_TURNS),
+    ingest: { ...ingest.sql, turns: POSTGRES_INGEST_TURNS },
     pools: () => [...pools.map((meters) => meters()), ingest.meters()],
     close: async () => {
       await ingest.close()
@@ -176,15 +174,14 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
 function databaseOn(
   orm: MikroORM,
   rest: Pick<Database, 'kind' | 'jobsBackend' | 'close'> &
-    Partial<Pick<Database, 'ingest' | 'ingestTurns' | 'pools'>>,
+    Partial<Pick<Database, 'ingest' | 'pools'>>,
 ): Database {
   const connection = () => orm.em.getDriver().getConnection() as unknown as AbstractSqlConnection
   const client = () => connection().getClient() as Kysely<unknown>
   let closing: Promise<void> | undefined
   const { query } = sqlOn(client)
   return {
-    ingest: { query },
-    ingestTurns: 1,
+    ingest: { query, turns: 1 },
     pools: () => [],
     ...rest,
     orm,

@@ -78,7 +78,6 @@ async function main(): Promise<void> {
   const app = startApp({
     store: database,
     ingest: database.ingest,
-    ingestTurns: database.ingestTurns,
     jobs,
     scorer,
     budget,

@@ -1,5 +1,6 @@
 /**
- * One round of load. Closed loop: each connection sends its next request when the last is answered.
+ * One round of load. Closed loop: each connection sends its next request when the last is answered,
+ * and where it was sent away, after the time that the answer asks for, as providers do.
  * Open loop: requests are due at fixed times and their latency counts from then, whether or not a
  * connection was free, so a server that gets slow is not spared (no coordinated omission).
  */
@@ -51,6 +52,7 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
   /** Due times of requests that no connection was free for, oldest first. */
   const overdue: number[] = []
   const finished = Promise.withResolvers<void>()
+  const pauses: NodeJS.Timeout[] = []
   let next = round.from
   let open = 0
   const begun = performance.now()
@@ -69,12 +71,20 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
     open -= 1
     tally.add(answer, answer.at >= measureFrom && answer.at <= until)
     const due = closed && answer.at < until ? answer.at : overdue.shift()
-    if (due !== undefined) {
+    if (due !== undefined && closed && answer.retryAfterMs !== null) {
+      pauses.push(setTimeout(() => again(sender), answer.retryAfterMs))
+    } else if (due !== undefined) {
       send(sender, due)
-      return
+    } else {
+      free.push(sender)
+      endWhenAnswered()
     }
-    free.push(sender)
-    if (open === 0 && answer.at >= until) finished.resolve()
+  }
+  function again(sender: Sender): void {
+    if (performance.now() < until) send(sender, performance.now())
+  }
+  function endWhenAnswered(): void {
+    if (open === 0 && performance.now() >= until) finished.resolve()
   }
 
   const senders = await Promise.all(
@@ -87,8 +97,11 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
     round.warmUpMs + round.measuredMs + ANSWERS_LIMIT_MS,
   )
   try {
-    if (closed) for (const sender of senders) send(sender, performance.now())
-    else {
+    if (closed) {
+      for (const sender of senders) send(sender, performance.now())
+      // All of them may be pausing by then.
+      pauses.push(setTimeout(endWhenAnswered, until - performance.now() + 1))
+    } else {
       free.push(...senders)
       const stepMs = 1000 / (round.rate ?? 1)
       for (let dueAt = begun; dueAt < until; await sleep(TICK_MS)) {
@@ -102,7 +115,7 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
     }
     if (open > 0) await finished.promise
   } finally {
-    clearTimeout(late)
+    for (const timer of [late, ...pauses]) clearTimeout(timer)
     for (const sender of senders) sender.close()
   }
   return { ...tally.result(round.measuredMs / 1000), next }
@@ -138,12 +151,12 @@ function openTally(begun: number) {
   let refusedBare = 0
   let lastRefusedMs = 0
   return {
-    add({ status, at, tookMs, retryAfter }: Answer, measured: boolean): void {
+    add({ status, at, tookMs, retryAfterMs }: Answer, measured: boolean): void {
       statuses[status] = (statuses[status] ?? 0) + 1
       if (status !== 200) {
         refusals.push(tookMs)
         lastRefusedMs = at - begun
-        if (!retryAfter) refusedBare += 1
+        if (retryAfterMs === null) refusedBare += 1
       } else if (measured) latencies.push(tookMs)
     },
     result(seconds: number): Omit<RoundResult, 'next'> {

@@ -35,9 +35,7 @@ export interface AppOptions
   extends Omit<WorkerOptions, 'hasTimeFor'>,
     Pick<CaretakerOptions, 'budget' | 'modelWatch' | 'pruner'> {
   /** The ingest's own way to the database. */
-  ingest: Sql
-  /** Transactions of the ingest at once. */
-  ingestTurns: number
+  ingest: Sql & { turns: number }
   llmConcurrency: number
   /** Of one call to the model; absent where none scores. */
   callTimeoutMs?: number
@@ -94,7 +92,7 @@ export function startApp(options: AppOptions): App {
   const draining = drains({ ...options, cares: dispatch === null, onCrash }, shared)
   const commits = sharedCommits({
     store: options.ingest,
-    turns: options.ingestTurns,
+    turns: options.ingest.turns,
     enqueue: (sql, messages) => jobs.insertPostProcess(sql, messages),
     ...(options.observer && { observer: options.observer }),
   })

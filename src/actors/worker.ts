@@ -27,8 +27,8 @@ import { LEASE_MS, takeOverOrphans } from './orphans.ts'
 import { type PostProcessActor, postProcessActor } from './post-process.ts'
 import { recoveryActor } from './recovery.ts'
 import { retentionActor } from './retention.ts'
-import { searchMergeActor } from './search-merge.ts'
 import { scoringSteps } from './scoring-steps.ts'
+import { searchMergeActor } from './search-merge.ts'
 import type { ActorSystem } from './supervisor.ts'
 
 export interface WorkerOptions {

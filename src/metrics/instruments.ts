@@ -38,12 +38,7 @@ export function instruments(registers: Registry[]) {
       'Tokens, webhook URLs and tickets that were none; limited: answered 429',
       ['limited'],
     ),
-    rows: histogram(
-      'leadpulse_ingest_group_rows',
-      'Messages stored by one commit',
-      [],
-      GROUP_ROWS,
-    ),
+    rows: histogram('leadpulse_ingest_group_rows', 'Messages stored by one commit', [], GROUP_ROWS),
     commits: histogram(
       'leadpulse_ingest_commit_seconds',
       'One commit of a group of messages',

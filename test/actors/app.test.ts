@@ -69,7 +69,6 @@ function start(quietMs = 40, maxWaitMs = 400): App {
   return startApp({
     store: database,
     ingest: database.ingest,
-    ingestTurns: database.ingestTurns,
     jobs,
     scorer,
     log: silentLog,

@@ -47,7 +47,7 @@ test.after(async () => {
 
 function ingestsOf(database: Database, index: number): Record<Channel, ChannelIngest> {
   const commits = sharedCommits({
-    turns: database.ingestTurns,
+    turns: database.ingest.turns,
     store: {
       async query<Row>(text: string, params?: unknown[]) {
         try {

@@ -7,7 +7,7 @@ import {
 } from '../../src/actors/shared-commits.ts'
 import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
 import type { Database } from '../../src/database.ts'
-import { type Channel, channels } from '../../src/domain/channels/inbound-event.ts'
+import type { Channel } from '../../src/domain/channels/inbound-event.ts'
 import { testDatabase } from '../support/database.ts'
 import { makeWorkspace, offeredEvent } from '../support/events.ts'
 import { suite } from '../support/suite.ts'

@@ -39,7 +39,6 @@ function startProcess(over: { jobs?: Jobs } = {}): Process {
   const app = startApp({
     store: database,
     ingest: database.ingest,
-    ingestTurns: database.ingestTurns,
     jobs: over.jobs ?? jobs,
     scorer: {
       name: 'scripted',

@@ -67,7 +67,6 @@ export async function openFrontDoor(overrides: Partial<AppOptions> = {}): Promis
   const app = startApp({
     store: database,
     ingest: database.ingest,
-    ingestTurns: database.ingestTurns,
     jobs,
     scorer: rulesScorer(),
     log: silentLog,

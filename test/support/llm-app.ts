@@ -74,7 +74,6 @@ export async function llmApp(options: LlmAppOptions = {}): Promise<LlmApp> {
     return startApp({
       store: database,
       ingest: database.ingest,
-      ingestTurns: database.ingestTurns,
       jobs,
       scorer: budgetedScorer({ model, rules: rulesScorer(), budget }),
       budget,

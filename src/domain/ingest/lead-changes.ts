@@ -60,7 +60,11 @@ export function leadChanges(group: LeadsOfGroup): LeadChange[] {
     is_new: !known.has(id),
     expected_seq: watched.has(id) ? (known.get(id) ?? null) : null,
     tag: tags.get(id) ?? null,
-    reached_by: addresses.get(id)?.map(({ value }) => value).join('\n') ?? null,
+    reached_by:
+      addresses
+        .get(id)
+        ?.map(({ value }) => value)
+        .join('\n') ?? null,
     ...factsOf(messages.get(id) ?? []),
   }))
 }
