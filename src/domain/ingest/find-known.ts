@@ -5,7 +5,8 @@
  */
 import type { Identity } from '../identity.ts'
 import type { Sql } from '../sql.ts'
-import type { Offered } from './offered.ts'
+import { dedupeKeysOf, type Offered } from './offered.ts'
+import { type StoredTwin, storedTwinsParams, storedTwinsSql } from './twins.ts'
 
 export interface Known {
   /** Lead id by `identityKey`. */
@@ -16,6 +17,8 @@ export interface Known {
   sequences: Map<string, number>
   /** Message id by `messageKey`. */
   messages: Map<string, string>
+  /** Messages that an event of the group may be another delivery of. */
+  twins: StoredTwin[]
 }
 
 export const identityKey = (workspaceId: string, { kind, value }: Identity) =>
@@ -23,9 +26,6 @@ export const identityKey = (workspaceId: string, { kind, value }: Identity) =>
 
 const messageKey = (workspaceId: string, dedupeKey: string) => `${workspaceId} ${dedupeKey}`
 
-export const dedupeKeysOf = ({ event }: Offered) => [event.dedupeKey, ...event.dedupeAliases]
-
-/** Every key that an event may be stored under. */
 export const messageKeysOf = (each: Offered) =>
   dedupeKeysOf(each).map((key) => messageKey(each.workspaceId, key))
 
@@ -38,6 +38,8 @@ interface Row {
   value: string
   id: string
   seq: unknown
+  /** Else null, and the rest is. */
+  twin: StoredTwin | null
 }
 
 /** A person has one per provider account; more are not looked at. */
@@ -61,7 +63,7 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
   const phones = offered.flatMap(phoneBesideProviderId)
   const rows = await sql.query<Row>(
     `select wanted.workspace_id as "workspaceId", wanted.kind, wanted.value, found.id, found.seq,
-       false as "byPhone"
+       false as "byPhone", null::jsonb as twin
      from unnest($1::uuid[], $2::text[], $3::text[]) as wanted (workspace_id, kind, value)
      cross join lateral (
        select lead.id, lead.message_seq as seq
@@ -71,7 +73,7 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
        limit 1
      ) as found
      union all
-     select wanted.workspace_id, null, wanted.dedupe_key, found.id, null, false
+     select wanted.workspace_id, null, wanted.dedupe_key, found.id, null, false, null
      from unnest($4::uuid[], $5::text[]) as wanted (workspace_id, dedupe_key)
      cross join lateral (
        select message.id from message
@@ -80,7 +82,7 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
        limit 1
      ) as found
      union all
-     select wanted.workspace_id, 'provider', other.value, owner.lead_id, null, true
+     select wanted.workspace_id, 'provider', other.value, owner.lead_id, null, true, null
      from unnest($6::uuid[], $7::text[]) as wanted (workspace_id, phone)
      cross join lateral (
        select lead_id from lead_identity as identity
@@ -92,7 +94,9 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
        select value from lead_identity as identity
        where identity.lead_id = owner.lead_id and identity.kind = 'provider'
        limit ${PROVIDER_IDS_MAX}
-     ) as other`,
+     ) as other
+     union all
+     select null, null, null, null, null, false, twin from (${storedTwinsSql(8)}) as stored`,
     [
       identities.map(({ workspaceId }) => workspaceId),
       identities.map(({ kind }) => kind),
@@ -101,6 +105,7 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
       keys.map(({ key }) => key),
       phones.map(({ workspaceId }) => workspaceId),
       phones.map(({ phone }) => phone),
+      ...storedTwinsParams(offered),
     ],
   )
   const known: Known = {
@@ -108,9 +113,11 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
     providerIds: new Map(),
     sequences: new Map(),
     messages: new Map(),
+    twins: [],
   }
-  for (const { workspaceId, kind, value, id, seq, byPhone } of rows) {
-    if (byPhone) known.providerIds.set(id, [...(known.providerIds.get(id) ?? []), value])
+  for (const { workspaceId, kind, value, id, seq, byPhone, twin } of rows) {
+    if (twin) known.twins.push(twin)
+    else if (byPhone) known.providerIds.set(id, [...(known.providerIds.get(id) ?? []), value])
     else if (kind === null) known.messages.set(messageKey(workspaceId, value), id)
     else {
       known.leads.set(identityKey(workspaceId, { kind, value }), id)

@@ -10,6 +10,9 @@ export interface Offered {
   event: InboundEvent
 }
 
+/** Every key that an event may be stored under. */
+export const dedupeKeysOf = ({ event }: Offered) => [event.dedupeKey, ...event.dedupeAliases]
+
 export type Stored =
   | { status: 'accepted'; messageId: string; leadId: string; inbound: boolean }
   | { status: 'duplicate'; messageId: string }

@@ -13,7 +13,7 @@ import type { Sql } from '../sql.ts'
 import { findKnown, messageKeysOf } from './find-known.ts'
 import type { Offered, Stored } from './offered.ts'
 import { resolveLeads } from './resolve-leads.ts'
-import { findTwins, type Twins } from './twins.ts'
+import { openTwins, type Twins } from './twins.ts'
 import { writeGroup } from './write-group.ts'
 
 /** A new inbound message that owes its post-process job. */
@@ -48,7 +48,7 @@ export async function storeGroup(
 ): Promise<Stored[]> {
   const known = await findKnown(sql, offered)
   const { leadIds, newIdentities } = resolveLeads(known, offered)
-  const twins = await findTwins(sql, offered, leadIds)
+  const twins = openTwins(offered, leadIds, known.twins)
   const { results, messages } = decide(offered, leadIds, known.messages, twins)
   await writeGroup(sql, {
     offered,

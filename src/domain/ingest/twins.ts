@@ -2,12 +2,10 @@
  * Twins: one message that comes by several routes without a common id (GoHighLevel's app webhook and
  * each workflow of it, Twilio under GoHighLevel, a mail to two of our addresses or forwarded from
  * EmailBison). Recognised by lead, channel, time, and text or the mail's own id; a message takes one
- * twin a route, so that a person's second "yes" a minute later is a message of its own. The twins' keys are kept with the message: delivered again, each is a
- * duplicate still.
+ * twin a route, so that a person's second "yes" a minute later is a message of its own. The twins'
+ * keys are kept with the message: delivered again, each is a duplicate still.
  */
-import type { Sql } from '../sql.ts'
-import { dedupeKeysOf } from './find-known.ts'
-import type { Offered } from './offered.ts'
+import { dedupeKeysOf, type Offered } from './offered.ts'
 
 /** The routes' clocks and the wait of a workflow lie between the two. */
 const APART_MS_MAX = 120_000
@@ -41,15 +39,20 @@ interface Candidate extends TwinSignals {
   at: number
 }
 
-/** Reads nothing unless an event of the group came by a route that can have a twin. */
-export async function findTwins(
-  sql: Sql,
+/** `stored`: what the database has of them, read with `storedTwinsSql`. */
+export function openTwins(
   offered: Offered[],
   leadIds: (string | null)[],
-): Promise<Twins> {
+  stored: StoredTwin[],
+): Twins {
   const wanted = offered.map((each, index) => wantedOf(each, leadIds[index] ?? null))
-  const some = wanted.filter((each) => each !== null)
-  const candidates = some.length > 0 ? await storedTwins(sql, some) : []
+  const candidates: Candidate[] = stored
+    .map(({ body, sentAt, ...row }) => ({
+      ...row,
+      text: textOf(body),
+      at: new Date(sentAt).getTime(),
+    }))
+    .toSorted((a, b) => a.at - b.at)
   const taken = new Map<string, TwinSignals>()
   return {
     take(index) {
@@ -74,7 +77,7 @@ export async function findTwins(
       if (mine) candidates.push({ ...mine, messageId, twinKeys: [], twinRoutes: [] })
     },
     taken: () => taken,
-    watched: () => new Set(some.map(({ leadId }) => leadId)),
+    watched: () => new Set(wanted.flatMap((mine) => (mine ? [mine.leadId] : []))),
   }
 }
 
@@ -83,13 +86,18 @@ interface Wanted extends Omit<Candidate, 'messageId' | keyof TwinSignals> {
 }
 
 function wantedOf(each: Offered, leadId: string | null): Wanted | null {
-  const { event, channel, receivedAt } = each
-  const { route, rfcMessageId = null } = event.signals
-  if (!route || !leadId || event.direction !== 'inbound' || !event.body) return null
-  const at = (event.sentAt ?? receivedAt).getTime()
-  const text = textOf(event.body)
-  return { leadId, channel, route, rfcMessageId, text, at, keys: dedupeKeysOf(each) }
+  if (!leadId || !mayHaveTwin(each)) return null
+  const { event, channel } = each
+  const { route = '', rfcMessageId = null } = event.signals
+  const text = textOf(event.body ?? '')
+  return { leadId, channel, route, rfcMessageId, text, at: timeOf(each), keys: dedupeKeysOf(each) }
 }
+
+function mayHaveTwin({ event }: Offered): boolean {
+  return Boolean(event.signals.route && event.direction === 'inbound' && event.body)
+}
+
+const timeOf = ({ event, receivedAt }: Offered) => (event.sentAt ?? receivedAt).getTime()
 
 const textOf = (body: string) => body.replace(/\s+/g, ' ').trim().toLowerCase()
 
@@ -105,32 +113,61 @@ function isTwin(mine: Wanted, other: Candidate): boolean {
   )
 }
 
-/** Messages of these leads that came by a route: recent ones, and those with a twin that comes again. */
-async function storedTwins(sql: Sql, wanted: Wanted[]): Promise<Candidate[]> {
-  const earliest = Math.min(...wanted.map(({ at }) => at))
-  const rows = await sql.query<Candidate & { body: string; at: string }>(
-    `select message.id as "messageId", message.lead_id as "leadId", message.channel,
-       message.signals ->> 'route' as route,
-       message.signals ->> 'rfcMessageId' as "rfcMessageId", message.body, message.sent_at as at,
-       coalesce(message.signals -> 'twinKeys', '[]') as "twinKeys",
-       coalesce(message.signals -> 'twinRoutes', '[]') as "twinRoutes"
-     from message
-     where message.lead_id = any($1::uuid[]) and message.direction = 'inbound'
-       and message.signals ? 'route'
-       and message.sent_at between $2::timestamptz and $3::timestamptz
-       and (message.sent_at >= $4::timestamptz or message.signals -> 'twinKeys' ?| $5::text[])
-     order by message.sent_at`,
-    [
-      wanted.map(({ leadId }) => leadId),
-      new Date(earliest - REPEATED_MS_MAX).toISOString(),
-      new Date(Math.max(...wanted.map(({ at }) => at)) + APART_MS_MAX).toISOString(),
-      new Date(earliest - APART_MS_MAX).toISOString(),
-      wanted.flatMap(({ keys }) => keys),
-    ],
+/** A message that came by a route, as the database has it. */
+export interface StoredTwin extends Omit<Candidate, 'text' | 'at'> {
+  body: string
+  sentAt: string
+}
+
+/**
+ * A `select` of one jsonb column, `twin`, a StoredTwin a row: of the people whom the events name,
+ * messages that are recent, or have a twin that comes again. `first`: number of its first parameter
+ * of `storedTwinsParams`.
+ */
+export const storedTwinsSql = (first: number) => {
+  const param = (n: number) => `$${first + n}`
+  return `
+    select jsonb_build_object('messageId', message.id, 'leadId', message.lead_id,
+      'channel', message.channel, 'route', message.signals ->> 'route',
+      'rfcMessageId', message.signals ->> 'rfcMessageId', 'body', coalesce(message.body, ''),
+      'sentAt', message.sent_at, 'twinKeys', coalesce(message.signals -> 'twinKeys', '[]'),
+      'twinRoutes', coalesce(message.signals -> 'twinRoutes', '[]')) as twin
+    from (
+      select distinct owner.lead_id
+      from unnest(${param(0)}::uuid[], ${param(1)}::text[], ${param(2)}::text[])
+        as wanted (workspace_id, kind, value)
+      cross join lateral (
+        select lead_id from lead_identity as identity
+        where identity.workspace_id = wanted.workspace_id and identity.kind = wanted.kind
+          and identity.value = wanted.value
+        limit 1
+      ) as owner
+    ) as person
+    cross join lateral (
+      select * from message
+      where message.lead_id = person.lead_id and message.direction = 'inbound'
+        and message.signals ? 'route'
+        and message.sent_at between ${param(3)}::timestamptz and ${param(4)}::timestamptz
+        and (message.sent_at >= ${param(5)}::timestamptz
+          or message.signals -> 'twinKeys' ?| ${param(6)}::text[])
+    ) as message`
+}
+
+export function storedTwinsParams(offered: Offered[]): unknown[] {
+  const some = offered.filter(mayHaveTwin)
+  const people = some.flatMap(({ workspaceId, event }) =>
+    event.lead.identities.map((identity) => ({ workspaceId, ...identity })),
   )
-  return rows.map(({ body, at, ...row }) => ({
-    ...row,
-    text: textOf(body ?? ''),
-    at: new Date(at).getTime(),
-  }))
+  const times = some.map(timeOf)
+  const earliest = times.length > 0 ? Math.min(...times) : 0
+  const latest = times.length > 0 ? Math.max(...times) : 0
+  return [
+    people.map(({ workspaceId }) => workspaceId),
+    people.map(({ kind }) => kind),
+    people.map(({ value }) => value),
+    new Date(earliest - REPEATED_MS_MAX).toISOString(),
+    new Date(latest + APART_MS_MAX).toISOString(),
+    new Date(earliest - APART_MS_MAX).toISOString(),
+    some.flatMap(dedupeKeysOf),
+  ]
 }
