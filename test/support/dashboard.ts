@@ -28,7 +28,7 @@ export interface Dashboard {
   /** A reply by e-mail, through the front door. */
   write(email: string, body: string, firstName?: string): Promise<void>
   /** Comes back where the browser looks for it. */
-  restart(between?: () => Promise<void>): Promise<void>
+  restart(between?: (dataDir: string) => Promise<void>): Promise<void>
   close(): Promise<void>
 }
 
@@ -72,9 +72,9 @@ export async function openDashboard(settings: NodeJS.ProcessEnv = {}): Promise<D
       })
       assert.is(response.status, 200)
     },
-    async restart(between = async () => {}) {
+    async restart(between = async (_dataDir: string) => {}) {
       await service.end('SIGTERM')
-      await between()
+      await between(dataDir)
       service = await startService(env, ADMIN_TOKEN)
     },
     async close() {

@@ -235,6 +235,33 @@ test('changes settings, says a wrong one at its field, and tests a new connectio
   await opened.context().close()
 })
 
+test('keeps a delivery that is not understood, says why, and replays it', async () => {
+  const { api } = dashboard.service()
+  const { webhookUrl } = await api<{ webhookUrl: string }>('POST', '/api/v1/connections', {
+    channel: 'smartlead',
+    provider: 'smartlead',
+    name: 'Campaigns',
+  })
+  const answer = await fetch(webhookUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ event_type: 'EMAIL_REPLY', reply_message: { text: 'Yes please' } }),
+  })
+  const { status, reason } = (await answer.json()) as { status: string; reason: string }
+  assert.is(status, 'rejected')
+  const opened = await open('/?page=settings')
+  const row = opened
+    .locator('tr', { hasText: 'smartlead on SmartLead' })
+    .filter({ hasText: reason })
+  await row.waitFor()
+  await row.getByRole('button', { name: 'Replay' }).click()
+  // What it misses it misses still: it is said, and the delivery is kept.
+  await opened.getByText(`Replayed: rejected (${reason})`).waitFor()
+  await row.waitFor()
+  await auditedEverywhere(opened, 'rejected')
+  await opened.context().close()
+})
+
 test('tries unsaved settings on a lead and changes nothing', async () => {
   const opened = await open('/?page=settings')
   await opened.getByLabel('Ideal customer profile').fill('Dentists with 10 to 50 employees')

@@ -195,8 +195,9 @@ function LoadMore({ board, state }: { board: Board; state: BoardState }) {
     })
     seen.observe(button.current)
     return () => seen.disconnect()
-    // Once a page: an observer reports only changes, and the end may still be near.
-  }, [board, state.rows.length])
+    // Anew after each load: an observer reports only changes, the end may still be near, and what
+    // it reported while something else was loading was let pass.
+  }, [board, state.rows.length, state.loading])
   return (
     <button
       ref={button}
