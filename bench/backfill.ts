@@ -6,7 +6,12 @@
 import { Client } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { openDatabase } from '../src/database.ts'
-import { backfillPage, runningBackfills, startBackfill } from '../src/domain/backfill.ts'
+import {
+  backfillPage,
+  type DuePage,
+  runningBackfills,
+  startBackfill,
+} from '../src/domain/backfill.ts'
 import type { Store } from '../src/domain/sql.ts'
 import { SCORING_QUEUE } from '../src/job-queues.ts'
 import { openJobs } from '../src/jobs.ts'
@@ -47,12 +52,16 @@ async function measure(databaseUrl: string): Promise<void> {
     startBackfill(tx, { workspaceId, scope: 'all', ratePerSecond: null, createdBy: 'bench' }),
   )
   let [run] = await runningBackfills(database)
+  let due: DuePage | undefined
   while (run) {
     const page = await backfillPage(database, run, {
       limit: PAGE,
       send: (tx, leads) => jobs.sendScoring(tx, leads, scoringPriority.backfill),
+      isAhead: true,
+      due,
     })
     run = page?.run
+    due = page?.next
   }
   const seconds = (performance.now() - startedAt) / 1000
   const [sent] = await database.query<{ count: number | string }>(

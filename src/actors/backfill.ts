@@ -3,7 +3,7 @@
  * and goes on with those that a killed process left. It sends scoring jobs only, below the priority
  * of live ones.
  */
-import { backfillPage, runningBackfills } from '../domain/backfill.ts'
+import { backfillPage, type DuePage, runningBackfills } from '../domain/backfill.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Jobs } from '../jobs.ts'
 import { scoringPriority } from '../scoring-priority.ts'
@@ -40,9 +40,11 @@ export function backfillActor(options: BackfillOptions): BackfillActor {
     incarnate(self) {
       /** When a run with a rate may send again; in memory, as a restart may send one page early. */
       const dueAt = new Map<string, number>()
+      /** By run without a rate: the page that was made due while the one before was sent. */
+      const ahead = new Map<string, DuePage>()
       function look(): void {
         self.run(
-          () => sendPages(options, dueAt),
+          () => sendPages(options, dueAt, ahead),
           (sent): Message => ({ type: 'worked', sent }),
           (error): Message => ({ type: 'failed', error }),
         )
@@ -69,6 +71,7 @@ export function backfillActor(options: BackfillOptions): BackfillActor {
 async function sendPages(
   { store, jobs, now }: BackfillOptions,
   dueAt: Map<string, number>,
+  ahead: Map<string, DuePage>,
 ): Promise<number> {
   let sent = 0
   for (const run of await runningBackfills(store)) {
@@ -78,7 +81,11 @@ async function sendPages(
     const page = await backfillPage(store, run, {
       limit: Math.min(rate ?? PAGE, PAGE),
       send: (tx, leads) => jobs.sendScoring(tx, leads, scoringPriority.backfill),
+      isAhead: rate === null,
+      due: ahead.get(id),
     })
+    if (page?.next) ahead.set(id, page.next)
+    else ahead.delete(id)
     if (!page) dueAt.delete(id)
     else if (rate === null) sent = Math.max(sent, page.sent)
     else if (page.sent > 0) sent = Math.max(sent, 1)

@@ -124,25 +124,46 @@ export interface BackfilledLead {
   leadId: string
 }
 
+/** Leads that were made due, whose jobs are not sent yet. */
+export interface DuePage {
+  /** The lead that they come after. */
+  afterLeadId: string | null
+  rows: { id: string; disqualified: boolean }[]
+}
+
+export interface BackfillPageOptions {
+  limit: number
+  send(tx: Tx, leads: BackfilledLead[]): Promise<void>
+  /** Makes the page after this one due while the jobs of this one are sent: half the time of a run. */
+  isAhead?: boolean
+  /** What the page before made due so; another run's or an older one is let be. */
+  due?: DuePage | undefined
+}
+
+export interface BackfilledPage {
+  run: Backfill
+  sent: number
+  /** For the next call. */
+  next?: DuePage | undefined
+}
+
 /**
  * Makes the next page due and sends its jobs. Two transactions: a job that is visible before the
  * number it is sent for could be claimed and find nothing to do. A crash in between repeats the
- * page; a second process on the same page sends nothing twice and is turned away at the end.
+ * page, and the one ahead; a second process on the same page sends nothing twice and is turned away
+ * at the end.
  *
  * Answers how many leads were sent; null when the run is done.
  */
 export async function backfillPage(
   store: Store,
   run: Backfill,
-  options: { limit: number; send(tx: Tx, leads: BackfilledLead[]): Promise<void> },
-): Promise<{ run: Backfill; sent: number } | null> {
-  const { workspaceId, scope } = run
-  const rows = await store.query<{ id: string; disqualified: boolean }>(pageSql, [
-    workspaceId,
-    scope,
-    run.afterLeadId,
-    options.limit,
-  ])
+  options: BackfillPageOptions,
+): Promise<BackfilledPage | null> {
+  const { workspaceId } = run
+  const { limit, isAhead, due } = options
+  const { rows } =
+    due?.afterLeadId === run.afterLeadId ? due : await makeDue(store, run, run.afterLeadId, limit)
   if (rows.length === 0) {
     await store.query(
       `update backfill set state = 'done', finished_at = now()
@@ -152,6 +173,11 @@ export async function backfillPage(
     return null
   }
   const ids = rows.map(({ id }) => id).sort()
+  // Where it fails the next call does it.
+  const ahead =
+    isAhead && rows.length >= limit
+      ? makeDue(store, run, ids.at(-1) ?? null, limit).catch(() => undefined)
+      : undefined
   const advanced = await store
     .transaction(async (tx) => {
       await options.send(
@@ -173,9 +199,25 @@ export async function backfillPage(
       if (error instanceof PageTakenError || codeOf(error) === '40001') return null
       throw error
     })
-  if (advanced) return { run: advanced, sent: rows.length }
+  const next = await ahead
+  if (advanced) return { run: advanced, sent: rows.length, next }
   const now = await readBackfill(store, run)
   return now && now.state === 'running' ? { run: now, sent: 0 } : null
+}
+
+async function makeDue(
+  store: Store,
+  { workspaceId, scope }: Backfill,
+  afterLeadId: string | null,
+  limit: number,
+): Promise<DuePage> {
+  const rows = await store.query<DuePage['rows'][number]>(pageSql, [
+    workspaceId,
+    scope,
+    afterLeadId,
+    limit,
+  ])
+  return { afterLeadId, rows }
 }
 
 class PageTakenError extends Error {

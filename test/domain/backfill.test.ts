@@ -144,6 +144,43 @@ test('killed between the two transactions of a page, it does the page again and 
   assert.ok(done?.finishedAt)
 })
 
+test('a page made due ahead is sent by the next call, and again by whoever comes after a kill', async () => {
+  const ids: string[] = []
+  for (let n = 0; n < 5; n++) ids.push(await lead())
+  ids.sort()
+  const run = await begin('unscored')
+  assert.ok(run)
+  const first = await backfillPage(database, run, { limit: 2, send, isAhead: true })
+  assert.is(first?.next?.afterLeadId, ids[1])
+  assert.equal(first?.next?.rows.map(({ id }) => id).sort(), ids.slice(2, 4))
+  // Killed here: who comes after knows of no page ahead.
+  const [found] = await runningBackfills(database)
+  assert.ok(found)
+  const second = await backfillPage(database, found, { limit: 2, send, isAhead: true })
+  assert.is(second?.sent, 2)
+  const last = await backfillPage(database, second?.run ?? run, {
+    limit: 2,
+    send,
+    isAhead: true,
+    due: second?.next,
+  })
+  assert.equal([last?.sent, last?.next], [1, undefined])
+  // A page of another place is let be.
+  assert.is(
+    await backfillPage(database, last?.run ?? run, { limit: 2, send, due: first?.next }),
+    null,
+  )
+  assert.equal(
+    (await waiting()).map(({ key }) => key),
+    ids,
+  )
+  const numbers = await database.query(
+    'select 1 from lead where workspace_id = $1 and message_seq > 2',
+    [workspaceId],
+  )
+  assert.is(numbers.length, 0, 'made due twice, a lead moves once')
+})
+
 test('two processes on one page send each lead once and count it once', async () => {
   for (let n = 0; n < 6; n++) await lead()
   const run = await begin('unscored')
