@@ -2,7 +2,7 @@
  * Connections that keep their statements prepared, for the few texts that the ingest sends all day.
  * Each statement commits by itself.
  */
-import { Pool, type PoolConfig, type QueryResultRow } from 'pg'
+import { Pool, type PoolClient, type PoolConfig, type QueryResultRow } from 'pg'
 import { lease, metersOf, type PoolMeters } from './database-pool.ts'
 import { codeOf, type Sql } from './domain/sql.ts'
 import type { Log } from './log.ts'
@@ -19,13 +19,26 @@ const PREPARED_MAX = 50
 const KEPT_PLANS =
   '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off -c timezone=UTC'
 
+/**
+ * A plan that was made while a table was empty, by its statistics, may read all of another index once
+ * the table has grown: seventy milliseconds a group instead of five. Statistics of empty tables come
+ * from a vacuum after everything was erased, or from an `analyze` right after the installation.
+ */
+const SLOW_MS = 50
+/** Planning takes some milliseconds a statement; where being slow is no plan's fault, that is all. */
+const REPLAN_MS = 5000
+
 export interface PreparedSql {
   sql: Sql
   meters(): PoolMeters
   close(): Promise<void>
 }
 
-export function preparedSql(config: PoolConfig, log: Log): PreparedSql {
+export function preparedSql(
+  config: PoolConfig,
+  log: Log,
+  clock = () => performance.now(),
+): PreparedSql {
   const pool = new Pool({
     ...config,
     max: INGEST_CONNECTIONS_MAX,
@@ -40,9 +53,16 @@ export function preparedSql(config: PoolConfig, log: Log): PreparedSql {
   pool.on('error', onBroken)
   pool.on('connect', (client) => client.on('error', onBroken))
   const names = new Map<string, string>()
+  const plannedAt = new WeakMap<PoolClient, number>()
   function nameOf(text: string): string | undefined {
     if (!names.has(text) && names.size < PREPARED_MAX) names.set(text, `ingest_${names.size}`)
     return names.get(text)
+  }
+  function isDoubtful(client: PoolClient, begun: number): boolean {
+    const now = clock()
+    if (now - begun <= SLOW_MS || now - (plannedAt.get(client) ?? 0) <= REPLAN_MS) return false
+    plannedAt.set(client, now)
+    return true
   }
   return {
     meters: () => metersOf('ingest', pool),
@@ -50,10 +70,17 @@ export function preparedSql(config: PoolConfig, log: Log): PreparedSql {
       async query<Row>(text: string, params: unknown[] = []) {
         const name = nameOf(text)
         // Not `pool.query`: it throws the connection away with every refused row, plans and all.
-        const connection = lease(await pool.connect())
+        const client = await pool.connect()
+        const connection = lease(client)
         try {
           const statement = { ...(name && { name }), text, values: params }
-          return (await connection.query<QueryResultRow>(statement)).rows as Row[]
+          const begun = clock()
+          const { rows } = await connection.query<QueryResultRow>(statement)
+          if (isDoubtful(client, begun)) {
+            // The rows are written: a connection that breaks here fails the next statement, not this.
+            await connection.query({ text: 'discard plans' }).catch(() => undefined)
+          }
+          return rows as Row[]
         } finally {
           connection.release()
         }

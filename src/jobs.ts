@@ -11,6 +11,7 @@ import {
   createQueues,
   handleOf,
   postProcessQueueOf,
+  postProcessQueues,
   type QueueName,
   queueNames,
   RETRY_LIMIT,
@@ -115,8 +116,10 @@ export function openJobs(database: Database, log: Log): Jobs {
     stop: () => boss.stop({ graceful: false, close: true }),
     async insertPostProcess(sql, jobs) {
       const byQueue = Map.groupBy(jobs, ({ channel }) => postProcessQueueOf(channel))
-      // Sorted: the statements become part of one, whose text is to be one that was planned before.
-      for (const [queue, group] of [...byQueue].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      // One queue or all of them: the statements become part of one that is planned once per text,
+      // and every set of queues would be a text of its own.
+      for (const queue of byQueue.size === 1 ? byQueue.keys() : postProcessQueues) {
+        const group = byQueue.get(queue) ?? []
         const rows: JobInsert[] = group.map(({ channel: _, ...data }) => ({
           id: data.messageId,
           data,

@@ -37,6 +37,54 @@ if (storage === 'postgres') {
     assert.is(Number(plan?.n), 1)
   })
 
+  test('after a slow statement everything is planned anew, and no more often than every 5 s', async () => {
+    let now = 10_000
+    let tookMs = 0
+    const clock = () => {
+      now += tookMs / 2
+      return now
+    }
+    const { sql, close } = preparedSql({ connectionString: server.url }, silentLog, clock)
+    const lookUp = 'select id from grown where id = $1::int'
+    /** Of the plan that is kept, whatever the settings would make of it now. */
+    const plan = async () => {
+      const [kept] = await sql.query<{ name: string }>(
+        'select name from pg_prepared_statements where statement = $1',
+        [lookUp],
+      )
+      const [row] = await sql.query<Record<'QUERY PLAN', string>>(
+        `explain execute ${kept?.name}(1)`,
+      )
+      return /^\w+/.exec(row?.['QUERY PLAN'] ?? '')?.[0]
+    }
+    const indexes = async (is: 'on' | 'off') => {
+      for (const way of ['indexscan', 'indexonlyscan', 'bitmapscan']) {
+        await sql.query(`set enable_${way} = ${is}`)
+      }
+      await sql.query(`set enable_seqscan = ${is === 'on' ? 'off' : 'on'}`)
+    }
+    const slowly = async (ms: number) => {
+      tookMs = ms
+      await sql.query('select 1')
+      tookMs = 0
+    }
+    await sql.query('create table grown (id int primary key)')
+    await sql.query(lookUp, [1])
+    assert.is(await plan(), 'Index')
+    await indexes('off')
+    await slowly(40)
+    assert.is(await plan(), 'Index', 'kept: that was quick')
+    await slowly(120)
+    assert.is(await plan(), 'Seq', 'planned anew')
+    await indexes('on')
+    await slowly(120)
+    assert.is(await plan(), 'Seq', 'kept: it was planned just now')
+    now += 6000
+    await slowly(120)
+    assert.is(await plan(), 'Index', 'planned anew')
+    await close()
+  })
+
   test('connections that went silent are replaced, and none answers a later question', async () => {
     const ask = (n: number) => prepared.sql.query<{ n: number }>('select $1::int as n', [n])
     await Promise.all(Array.from({ length: QUERIES }, (_, n) => ask(n)))
