@@ -55,6 +55,8 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
   const pauses: NodeJS.Timeout[] = []
   let next = round.from
   let open = 0
+  /** Of an open loop: the last one may be answered before the time is over. */
+  let isSent = false
   const begun = performance.now()
   const measureFrom = begun + round.warmUpMs
   const until = measureFrom + round.measuredMs
@@ -84,7 +86,7 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
     if (performance.now() < until) send(sender, performance.now())
   }
   function endWhenAnswered(): void {
-    if (open === 0 && performance.now() >= until) finished.resolve()
+    if (open === 0 && (isSent || performance.now() >= until)) finished.resolve()
   }
 
   const senders = await Promise.all(
@@ -113,6 +115,7 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
         }
       }
     }
+    isSent = !closed
     if (open > 0) await finished.promise
   } finally {
     for (const timer of [late, ...pauses]) clearTimeout(timer)
