@@ -75,7 +75,8 @@ const unknown = `
   select array_agg(distinct lead_id) from added
   where kind in ('email', 'phone') and (
     select count(*) from lead_search
-    where lead_id = added.lead_id and position(lower(added.value) in words) > 0
+    where lead_id = added.lead_id
+      and lower(added.value) = any(string_to_array(words, E'\\n'))
   ) = 0`
 
 const addedSql = (idsSql: string) => triggerSql('lead_search_added', idsSql)

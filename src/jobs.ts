@@ -17,6 +17,7 @@ import {
   RETRY_LIMIT,
   SCORING_QUEUE,
 } from './job-queues.ts'
+import { coveredByRetry } from './job-retries.ts'
 import type { Log } from './log.ts'
 import { markBegun, type Reclaimed, reclaimOrphans, withoutClaim } from './orphaned-jobs.ts'
 import { raiseWaiting, scoringPriority, urgentBehind } from './scoring-priority.ts'
@@ -257,28 +258,6 @@ const giveBackSql = `
         and waiting.state = 'created'
     )
   returning held.id
-`
-
-/**
- * At most one scoring job per lead is in `retry`. Where there is one already, pg-boss would
- * dead-letter the next that fails, although the retry covers the lead.
- */
-async function coveredByRetry(database: Database, job: ClaimedJob): Promise<boolean> {
-  if (job.queue !== SCORING_QUEUE) return false
-  const rows = await database.query(coveredSql, [job.queue, job.id, job.attempt])
-  return rows.length === 1
-}
-
-const coveredSql = `
-  update pgboss.job as failing set state = 'completed', completed_on = now()
-  where failing.name = $1 and failing.id = $2::uuid and failing.state = 'active'
-    and failing.retry_count = $3
-    and exists (
-      select 1 from pgboss.job as other
-      where other.name = failing.name and other.singleton_key = failing.singleton_key
-        and other.state = 'retry'
-    )
-  returning failing.id
 `
 
 async function giveBack(database: Database, boss: PgBoss, job: ClaimedJob, delayMs: number) {

@@ -71,11 +71,8 @@ export function sharedCommits(options: SharedCommitsOptions): SharedCommits {
   function takeParts(count: number): Part[] {
     const parts: Part[] = []
     let rows = 0
-    for (const request of waiting.splice(0, count)) {
-      if (rows >= GROUP_ROWS_MAX) {
-        waiting.unshift(request)
-        continue
-      }
+    for (let n = 0; n < count && rows < GROUP_ROWS_MAX; n++) {
+      const request = waiting.shift() as Request
       const offered = request.take(GROUP_ROWS_MAX - rows)
       if (offered.length === 0) request.resolve([])
       else parts.push({ request, offered })

@@ -26,6 +26,7 @@ export const identityKey = (workspaceId: string, { kind, value }: Identity) =>
 
 const messageKey = (workspaceId: string, dedupeKey: string) => `${workspaceId} ${dedupeKey}`
 
+/** Every key that an event may be stored under, with its workspace. */
 export const messageKeysOf = (each: Offered) =>
   dedupeKeysOf(each).map((key) => messageKey(each.workspaceId, key))
 
