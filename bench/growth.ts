@@ -5,7 +5,8 @@
  *
  *   npm run bench:growth -- --leads 100000 --messages 1000000
  *   npm run bench:growth -- --quick              20,000 and 100,000, and less on PGlite
- *   npm run bench:growth -- --filled URL         on a database that an earlier run with --keep filled
+ *   npm run bench:growth -- --on URL             on a server of yours, in the database of that name,
+ *                                                which is filled unless an earlier run has done it
  */
 import CliTable from 'cli-table3'
 import { Command, InvalidArgumentError } from 'commander'
@@ -39,10 +40,10 @@ const options = new Command()
   .option('--leads <n>', 'leads on PostgreSQL', count, 1_000_000)
   .option('--messages <n>', 'their messages', count, 10_000_000)
   .option('--quick', 'a few minutes')
-  .option('--filled <url>', 'a PostgreSQL database that is full already')
+  .option('--on <url>', 'an empty database of your own server, or one that an earlier run filled')
   .option('--only <storage>', 'postgres or pglite')
   .parse()
-  .opts<{ leads: number; messages: number; quick?: true; filled?: string; only?: string }>()
+  .opts<{ leads: number; messages: number; quick?: true; on?: string; only?: string }>()
 const quick = options.quick === true
 const size: Size = quick
   ? { leads: 20_000, messages: 100_000, longConversation: 5000 }
@@ -67,8 +68,8 @@ try {
 process.exit(0)
 
 async function onPostgres(): Promise<void> {
-  const server = options.filled ? null : await startPostgres(SETTINGS)
-  const url = options.filled ?? server?.url ?? ''
+  const server = options.on ? null : await startPostgres(SETTINGS)
+  const url = options.on ?? server?.url ?? ''
   const client = await connected(url)
   await client.query('drop database if exists growth_empty with (force)')
   await client.query('create database growth_empty')
@@ -76,13 +77,24 @@ async function onPostgres(): Promise<void> {
   const full: Storage = { databaseUrl: url, dataDir: '' }
   const sql = sqlOn(client)
   try {
-    if (!options.filled) await prepare(full, size, { client: sql, say })
+    if (!(await isFull(sql))) {
+      await prepare(full, size, { client: sql, say })
+      await sql.query('create table growth_bench_filled ()')
+    }
     await prepare(empty, null, { client: null, say })
     await measure('postgres', { full, empty, sql })
   } finally {
     await client.end()
     await server?.stop()
   }
+}
+
+/** A fill is many transactions: only one that came to its end counts. */
+async function isFull(sql: Sql): Promise<boolean> {
+  const [row] = await sql.query<{ table: string | null }>(
+    "select to_regclass('growth_bench_filled') as table",
+  )
+  return row?.table != null
 }
 
 async function onPglite(): Promise<void> {

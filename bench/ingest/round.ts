@@ -47,7 +47,6 @@ const ANSWERS_LIMIT_MS = 30_000
 
 export async function runRound(round: Round, all: WebhookRequest[]): Promise<RoundResult> {
   const heads = headsOf(round.paths, all)
-  const tally = openTally(performance.now())
   const free: Sender[] = []
   /** Due times of requests that no connection was free for, oldest first. */
   const overdue: number[] = []
@@ -57,9 +56,6 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
   let open = 0
   /** Of an open loop: the last one may be answered before the time is over. */
   let isSent = false
-  const begun = performance.now()
-  const measureFrom = begun + round.warmUpMs
-  const until = measureFrom + round.measuredMs
   const closed = round.rate === null
 
   function send(sender: Sender, dueAt: number): void {
@@ -94,6 +90,11 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
       openSender(round.port, onAnswer, (error) => finished.reject(error)),
     ),
   )
+  // Not before all are open: a thousand take a second or two, which would all be overdue at once.
+  const begun = performance.now()
+  const measureFrom = begun + round.warmUpMs
+  const until = measureFrom + round.measuredMs
+  const tally = openTally(begun)
   const late = setTimeout(
     () => finished.reject(new Error(`${open} requests have no answer`)),
     round.warmUpMs + round.measuredMs + ANSWERS_LIMIT_MS,

@@ -15,6 +15,7 @@ import { type FeedHub, feedActor } from './feed.ts'
 import { type Gate, gate } from './gate.ts'
 import { gatedScorer } from './gated-scorer.ts'
 import { type ChannelIngest, channelIngest } from './ingest.ts'
+import { ingestBacklog } from './ingest-backlog.ts'
 import { type Intake, intake } from './intake.ts'
 import { sharedCommits } from './shared-commits.ts'
 import {
@@ -96,12 +97,14 @@ export function startApp(options: AppOptions): App {
     enqueue: (sql, messages) => jobs.insertPostProcess(sql, messages),
     ...(options.observer && { observer: options.observer }),
   })
+  const backlog = ingestBacklog(() => performance.now())
   const ingests = Object.fromEntries(
     channels.map((channel) => [
       channel,
       channelIngest(channel, {
         system,
         commits,
+        backlog: backlog.channel(),
         onCommitted: (name) => dispatch?.wake(postProcessQueueOf(name)),
         onError: (name, error) => warnOf(log, `ingest ${name}`)(error),
       }),

@@ -1,52 +1,113 @@
 /**
- * How long a new offer of a channel would wait, from what waits already and from what commits take.
+ * How long a new offer would wait, from what waits already and from how fast that has been stored.
  * Beyond the wait that senders are promised it is refused at once: later it would be answered after
  * they gave up, and everybody behind it, too.
+ *
+ * The channels share their commits, hence one backlog, too: a row costs the time that the first of a
+ * group was open, divided by the rows that left meanwhile, whichever channels they were of. When all
+ * together are too many, a channel with less than its share still takes.
  */
 
+/** One channel's part of it. */
 export interface Backlog {
   isFull(): boolean
   joined(offer: object, rows: number): void
+  /** A group in the order it joined, before it leaves: tells how fast storing is. */
+  stored(group: readonly object[]): void
   left(offer: object): void
-  committed(rows: number, tookMs: number): void
 }
 
 /** Accepted requests are to be answered within 250 ms; reading, parsing and answering take the rest. */
 export const WAIT_MAX_MS = 120
-/** Smaller groups tell what a commit costs, not what a row does. */
-const TELLING_ROWS = 32
-/** Until a large group was seen, and again after a time of rest. */
+/** What waits longer no longer moves: half a second is no chance of a busy moment any more. */
+const STANDSTILL_MS = 500
+/** Fewer tell what a commit costs, not what a row does. */
+const TELLING_ROWS = 16
+/** Until enough has been stored to tell, and again after a time of rest. */
 const ROW_MS_AT_FIRST = 0.4
-/** Of a group's figure in the average; a few groups make it follow a database that got slower. */
-const NEWEST_SHARE = 0.3
-/** So many are taken however slow the last groups were, or the figure would never be mended. */
+/** Of one row in the averages: some fifty make them follow a database that got slower. */
+const NEWEST_SHARE = 0.02
+/** One group is not to be all that is known. */
+const NEWEST_SHARE_MAX = 0.3
+/** Two mean deviations above the mean is what nearly no wait exceeds, as in TCP's time-outs (RFC 6298). */
+const DEVIATIONS = 2
+/** So many are taken however slow the last ones were, or the figure would never be mended. */
 export const ROWS_MIN = 2 * TELLING_ROWS
 
-export function openBacklog(clock: () => number): Backlog {
+interface Joined {
+  rows: number
+  at: number
+  /** Rows that had left before it came. */
+  leftBefore: number
+}
+
+export interface IngestBacklog {
+  channel(): Backlog
+}
+
+export function ingestBacklog(clock: () => number): IngestBacklog {
   /** In the order they came. */
-  const offers = new Map<object, { rows: number; at: number }>()
+  const open = new Map<object, Joined>()
+  const shares = new Set<{ rows: number }>()
   let rows = 0
+  let leftRows = 0
   let rowMs = ROW_MS_AT_FIRST
+  let deviationMs = 0
+
+  function rowsMax(): number {
+    const [oldest] = open.values()
+    // A database that stands still stores nothing that the average could learn from.
+    if (oldest && clock() - oldest.at > STANDSTILL_MS) return ROWS_MIN
+    return Math.max(ROWS_MIN, WAIT_MAX_MS / (rowMs + DEVIATIONS * deviationMs))
+  }
+
+  function learn(group: readonly object[]): void {
+    const [first] = group
+    const joined = first && open.get(first)
+    if (!joined) return
+    const own = group.reduce<number>((sum, offer) => sum + (open.get(offer)?.rows ?? 0), 0)
+    const stored = leftRows - joined.leftBefore + own
+    if (stored < TELLING_ROWS) return
+    const share = Math.min(own * NEWEST_SHARE, NEWEST_SHARE_MAX)
+    const error = (clock() - joined.at) / stored - rowMs
+    deviationMs += (Math.abs(error) - deviationMs) * share
+    rowMs += error * share
+  }
+
+  function forget(): void {
+    rowMs = ROW_MS_AT_FIRST
+    deviationMs = 0
+  }
 
   return {
-    isFull() {
-      const [oldest] = offers.values()
-      // A database that stands still commits nothing that the average could learn from.
-      if (oldest && clock() - oldest.at > WAIT_MAX_MS && rows > ROWS_MIN) return true
-      return rows > ROWS_MIN && rows * rowMs > WAIT_MAX_MS
-    },
-    joined(offer, count) {
-      offers.set(offer, { rows: count, at: clock() })
-      rows += count
-    },
-    left(offer) {
-      rows -= offers.get(offer)?.rows ?? 0
-      offers.delete(offer)
-      if (rows === 0) rowMs = ROW_MS_AT_FIRST
-    },
-    committed(count, tookMs) {
-      if (count < TELLING_ROWS) return
-      rowMs += (tookMs / count - rowMs) * NEWEST_SHARE
+    channel() {
+      const own = { rows: 0 }
+      shares.add(own)
+      return {
+        isFull() {
+          // Without a backlog, which is nearly always, nothing has to be reckoned.
+          if (rows <= ROWS_MIN) return false
+          const max = rowsMax()
+          if (rows <= max) return false
+          const busy = [...shares].filter((each) => each === own || each.rows > 0)
+          return own.rows > max / busy.length
+        },
+        joined(offer, count) {
+          rows += count
+          own.rows += count
+          open.set(offer, { rows: count, at: clock(), leftBefore: leftRows })
+        },
+        stored: learn,
+        left(offer) {
+          const joined = open.get(offer)
+          if (!joined) return
+          open.delete(offer)
+          rows -= joined.rows
+          own.rows -= joined.rows
+          leftRows += joined.rows
+          if (rows === 0) forget()
+        },
+      }
     },
   }
 }

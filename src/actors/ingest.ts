@@ -12,7 +12,7 @@ import type { Channel } from '../domain/channels/inbound-event.ts'
 import type { Offered, Stored } from '../domain/ingest/offered.ts'
 import { codeOf } from '../domain/sql.ts'
 import type { Behavior, Self } from './actor.ts'
-import { type Backlog, openBacklog } from './ingest-backlog.ts'
+import type { Backlog } from './ingest-backlog.ts'
 import { isRefusal, type SharedCommits } from './shared-commits.ts'
 import { type ActorMeters, type ActorSystem, defaultRestart } from './supervisor.ts'
 
@@ -37,6 +37,8 @@ export interface ChannelIngest {
 export interface IngestOptions {
   system: ActorSystem
   commits: SharedCommits
+  /** This channel's part of what all of them have open. */
+  backlog: Backlog
   /** After a commit that wrote jobs for this channel. */
   onCommitted(channel: Channel): void
   onError(channel: Channel, error: unknown): void
@@ -59,13 +61,13 @@ type Message =
 const OFFER_WAIT_MS = 1500
 
 export function channelIngest(channel: Channel, options: IngestOptions): ChannelIngest {
+  const { backlog } = options
   const open = new Set<Offer>()
-  const backlog = openBacklog(() => performance.now())
   let onDrained: (() => void)[] = []
   const actor = options.system.spawn<Message>({
     name: `ingest-${channel}`,
     restart: defaultRestart,
-    incarnate: (self) => groupCommits(self, channel, { ...options, backlog }, () => failAll(open)),
+    incarnate: (self) => groupCommits(self, channel, options, () => failAll(open)),
   })
 
   return {
@@ -105,7 +107,7 @@ function failAll(open: Set<Offer>): void {
 function groupCommits(
   self: Self<Message>,
   channel: Channel,
-  options: IngestOptions & { backlog: Backlog },
+  options: IngestOptions,
   onEnd: () => void,
 ): Behavior<Message> {
   /** Groups to commit: new offers join the last one, halves of a failed one stand in front. */
@@ -119,21 +121,13 @@ function groupCommits(
     let group: Offer[] = []
     self.run(
       () =>
-        commit((rowsMax) => {
+        options.commits.commit((rowsMax) => {
           group = halves.shift() ?? takeGroup(rowsMax)
           return group.flatMap(({ offered }) => offered)
         }),
       (stored): Message => ({ type: 'committed', group, stored }),
       (error): Message => ({ type: 'failed', group, error }),
     )
-  }
-
-  /** The backlog learns what a row costs, the wait for the turn included. */
-  async function commit(take: (rowsMax: number) => Offered[]): Promise<Stored[]> {
-    const begun = performance.now()
-    const stored = await options.commits.commit(take)
-    options.backlog.committed(stored.length, performance.now() - begun)
-    return stored
   }
 
   function takeGroup(rowsMax: number): Offer[] {
@@ -150,6 +144,7 @@ function groupCommits(
   }
 
   function settle(group: Offer[], stored: Stored[]): void {
+    options.backlog.stored(group)
     let from = 0
     for (const offer of group) {
       const until = from + offer.offered.length

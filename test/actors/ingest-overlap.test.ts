@@ -1,6 +1,7 @@
 /** Five channels in two processes store messages of the same few people at once. */
 import * as assert from 'uvu/assert'
 import { type ChannelIngest, channelIngest } from '../../src/actors/ingest.ts'
+import { ingestBacklog } from '../../src/actors/ingest-backlog.ts'
 import { sharedCommits } from '../../src/actors/shared-commits.ts'
 import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
 import { type Database, openDatabase } from '../../src/database.ts'
@@ -60,11 +61,13 @@ function ingestsOf(database: Database, index: number): Record<Channel, ChannelIn
     },
     enqueue: (sql, messages) => (queues[index] as Jobs).insertPostProcess(sql, messages),
   })
+  const backlog = ingestBacklog(() => performance.now())
   const entries = channels.map((channel) => [
     channel,
     channelIngest(channel, {
       system: systems[index] as ActorSystem,
       commits,
+      backlog: backlog.channel(),
       onCommitted: () => {},
       onError: (_channel, error) => void errors.push(error),
     }),

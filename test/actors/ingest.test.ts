@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import { type ChannelIngest, channelIngest } from '../../src/actors/ingest.ts'
+import { ingestBacklog } from '../../src/actors/ingest-backlog.ts'
 import {
   type SharedCommits,
   type SharedCommitsOptions,
@@ -40,7 +41,11 @@ function ingest(overrides: Partial<SharedCommitsOptions> = {}): ChannelIngest {
 }
 
 function ingestOf(channel: Channel, commits: SharedCommits): ChannelIngest {
-  return channelIngest(channel, { system, commits, onCommitted: () => {}, onError: () => {} })
+  const backlog = ingestBacklog(() => performance.now()).channel()
+  return channelIngest(channel, {
+    ...{ system, commits, backlog },
+    ...{ onCommitted: () => {}, onError: () => {} },
+  })
 }
 
 const messageCount = async () =>

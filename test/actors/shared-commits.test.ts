@@ -1,6 +1,7 @@
 /** Five channels that share their commits: together when it is cheaper, and never at another's cost. */
 import * as assert from 'uvu/assert'
 import { channelIngest } from '../../src/actors/ingest.ts'
+import { ingestBacklog } from '../../src/actors/ingest-backlog.ts'
 import { type SharedCommitsOptions, sharedCommits } from '../../src/actors/shared-commits.ts'
 import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
 import type { Database } from '../../src/database.ts'
@@ -34,8 +35,12 @@ function ingests(overrides: Partial<SharedCommitsOptions> = {}) {
     enqueue: async (_sql, messages) => void groups.push(messages.map(({ channel }) => channel)),
     ...overrides,
   })
+  const backlog = ingestBacklog(() => performance.now())
   const of = (channel: Channel) =>
-    channelIngest(channel, { system, commits, onCommitted: () => {}, onError: () => {} })
+    channelIngest(channel, {
+      ...{ system, commits, backlog: backlog.channel() },
+      ...{ onCommitted: () => {}, onError: () => {} },
+    })
   return Object.fromEntries(channels.map((channel) => [channel, of(channel)])) as Record<
     Channel,
     ReturnType<typeof of>
