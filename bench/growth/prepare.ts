@@ -98,15 +98,17 @@ export async function scatter(sql: Sql, since: Date): Promise<void> {
   await sql.query('set statement_timeout = 0')
   await sql.query(
     `create table scattered as
-     with new as (
-       select id, row_number() over (order by id) as place, count(*) over () as total
+     with new as materialized (
+       select id, row_number() over (order by id) as place
        from lead where created_at >= $1::timestamptz
-     ), old as (
-       select id, row_number() over (order by id) as place, count(*) over () as total
+     ), old as materialized (
+       select id, row_number() over (order by id) as place
        from lead where created_at < $1::timestamptz
+     ), step as materialized (
+       select (select count(*) from old) / count(*) as places from new
      )
      select new.id as new, old.id as old
-     from new join old on old.place = 1 + (new.place - 1) * (old.total / new.total)`,
+     from new join old on old.place = 1 + (new.place - 1) * (select places from step)`,
     [since.toISOString()],
   )
   await sql.query(

@@ -3,7 +3,7 @@
  * its lifecycle and supervision are not reliable, so one incarnation is wrapped here with its own
  * mailbox, timers, side work and end, and `supervisor.ts` decides about restarts.
  *
- * Guarantees: handlers run one at a time and in order, one message per turn of the event loop; no
+ * Guarantees: handlers run one at a time and in order, a few messages per turn of the event loop; no
  * message, timer or result is handled after the end. Not guaranteed: that what waits in the mailbox
  * at the end is handled; `end` answers it.
  *
@@ -82,22 +82,39 @@ interface Runnable {
   handleNext(): boolean
 }
 
+/**
+ * Of one mailbox, before sockets and other actors have their turn. With one a channel of the ingest
+ * took as many offers a second as the loop had turns, fewer the busier it was, and what was stored
+ * waited behind them; with hundreds, slow handlers would hold up everybody else.
+ */
+export const MESSAGES_PER_TURN = 16
+
 /** Kept for the next mailbox. More would only hold memory after a rush of many actors. */
 const RESTING_MAX = 256
 
 /**
- * nact actors, each working through one mailbox, a message in each turn of the event loop, and free
- * for another once it is empty. So there are as many as incarnations have something to do.
+ * nact actors, each working through one mailbox, some messages in each turn of the event loop, and
+ * free for another once it is empty. So there are as many as incarnations have something to do.
  */
 function runnersOf(holder: Ref<unknown>): (mailbox: Runnable) => void {
   const resting: Ref<unknown>[] = []
   let spawned = 0
 
   function handle(_state: unknown, mailbox: Runnable, { self }: { self: Ref<unknown> }): null {
-    if (mailbox.handleNext()) dispatch(self as never, mailbox as never)
-    else if (resting.length < RESTING_MAX) resting.push(self)
-    else stop(self as never)
+    work(mailbox, self, MESSAGES_PER_TURN)
     return null
+  }
+
+  /** Between two messages side work begins and ends: a crash must not overtake what went before. */
+  function work(mailbox: Runnable, self: Ref<unknown>, messagesMax: number): void {
+    if (!mailbox.handleNext()) rest(self)
+    else if (messagesMax > 1) queueMicrotask(() => work(mailbox, self, messagesMax - 1))
+    else dispatch(self as never, mailbox as never)
+  }
+
+  function rest(self: Ref<unknown>): void {
+    if (resting.length < RESTING_MAX) resting.push(self)
+    else stop(self as never)
   }
 
   function spawnRunner(): Ref<unknown> {

@@ -54,6 +54,20 @@ export function sharedCommits(options: SharedCommitsOptions): SharedCommits {
   /** In the order they came. */
   const waiting: Request[] = []
   let turns = options.turns
+  let isComing = false
+
+  /**
+   * At the end of the event loop's turn: the channels of a group that was stored ask again one after
+   * the other, and the first would go alone.
+   */
+  function beginSoon(): void {
+    if (isComing) return
+    isComing = true
+    setImmediate(() => {
+      isComing = false
+      begin()
+    })
+  }
 
   /** With several turns free, what waits is shared out to them. */
   function begin(): void {
@@ -63,7 +77,7 @@ export function sharedCommits(options: SharedCommitsOptions): SharedCommits {
       turns -= 1
       void settle(parts).finally(() => {
         turns += 1
-        begin()
+        beginSoon()
       })
     }
   }
@@ -102,7 +116,7 @@ export function sharedCommits(options: SharedCommitsOptions): SharedCommits {
     commit: (take) =>
       new Promise((resolve, reject) => {
         waiting.push({ take, resolve, reject })
-        begin()
+        beginSoon()
       }),
   }
 }
