@@ -107,14 +107,14 @@ async function main(): Promise<void> {
     door.open = false
     await simulation.stop()
     await app.stop()
-    await server.close()
+    await Promise.all([server.close(), leaving.gone()])
     await traces?.close()
     await jobs.stop()
     await database.close()
   }
   let welcome: MadeWorkspace | null
   try {
-    door.port = await listen(server, config)
+    door.port = await listen(server, config, leaving)
     // Only now that nothing can fail any more: its tokens are printed once, and kept as hashes.
     welcome = await firstStart(database)
     door.ready = true

@@ -13,10 +13,16 @@ const LINGER_MS = 2000
 export interface Leaving {
   /** Resolves when the last HTTP client has gone, or after `limitMs`. Feed sockets stay. */
   leave(limitMs?: number): Promise<void>
+  /** Another listening socket whose connections `app` serves: it closes with the first. */
+  door(door: Server): void
+  /** After `leave`: resolves when the connections of all doors have ended. */
+  gone(): Promise<void>
 }
 
 export function openLeaving(app: FastifyInstance): Leaving {
   const clients = new Set<Socket>()
+  const doors: Server[] = []
+  const closed: Promise<void>[] = []
   let leaving = false
   let onEmpty = () => {}
   const gone = (socket: Socket) => {
@@ -39,6 +45,9 @@ export function openLeaving(app: FastifyInstance): Leaving {
       leaving = true
       // Not the HTTP server's own close: it cuts idle connections, on which a request may be on its way.
       Server.prototype.close.call(app.server)
+      for (const door of doors) {
+        closed.push(new Promise((resolve) => void door.close(() => resolve())))
+      }
       if (clients.size > 0) {
         const { promise, resolve } = Promise.withResolvers<void>()
         onEmpty = resolve
@@ -48,5 +57,7 @@ export function openLeaving(app: FastifyInstance): Leaving {
       }
       app.server.closeIdleConnections()
     },
+    door: (door) => void doors.push(door),
+    gone: async () => void (await Promise.all(closed)),
   }
 }
