@@ -130,13 +130,16 @@ function waysTo(query: LeadQuery, order: LeadOrder, { limit, after }: PageReques
         ) as lead`),
         params,
       ),
-    /** Null: they are not few. */
+    /**
+     * Null: they are not few. Read in the order of the index, or the planner, which does not know the
+     * branch, would walk the table until enough were met: 99 ms instead of 28 among a million.
+     */
     async few(sql: Sql, max: number): Promise<Found[] | null> {
       const rows = await sql.query<Found & { isFew: boolean }>(
         `with few as materialized (
            select lead.* from ${filter.branches} cross join lateral (
              select ${sought} from lead
-             where ${filter.ofBranch} limit ${max + 1}
+             where ${filter.ofBranch} order by lead.last_activity_at limit ${max + 1}
            ) as lead
            limit ${max + 1}
          ), size as (select count(*) <= ${max} as "isFew" from few)
