@@ -42,6 +42,8 @@ export interface LeadFilter {
   isNarrow: boolean
   /** Every score, and sentiment tag, that the answer may lie in: rows of `score` and `tag`. */
   branches: string
+  /** At most one for each score: as many rows of each may be read. */
+  hasFewBranches: boolean
   /** SQL over `lead`: of the workspace $1, one branch and the rest of the conditions. */
   ofBranch: string
   search: Search | null
@@ -82,6 +84,7 @@ export function leadFilter({ score, channel, sentiment, q }: LeadQuery): LeadFil
       `unnest(array[${scores[score].join(', ')}]) as score`,
       ...(byTag ? [`unnest(array['${tags.join("', '")}']) as tag`] : []),
     ].join(' cross join '),
+    hasFewBranches: !byTag || sentiment !== null,
     ofBranch: [
       'lead.workspace_id = $1::uuid and coalesce(lead.overall_score, 0) = score',
       ...(byTag ? ['lead.sentiment_tag = tag'] : []),

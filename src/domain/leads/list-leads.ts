@@ -13,10 +13,14 @@ import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
 import { belongingsOf, type LeadRecord, type LeadRow, leadColumns, leadRow } from './lead-row.ts'
 
-/** What is read at most by `few`, at first by `words`, and by the two walks of a search. */
+/**
+ * What is read at most by `few`, at first by `words`, and by the walks of a search: the first along
+ * all leads, the first along those that the filters leave, and the second.
+ */
 export interface ListBounds {
   few: number
   walk: number
+  filteredWalk: number
   farWalk: number
 }
 
@@ -25,7 +29,7 @@ export interface ListBounds {
  * walks 5 ms before it asks the index of words: most are for one person, whom no walk finds, and what
  * everybody has the index finds slowly.
  */
-const BOUNDS: ListBounds = { few: 4000, walk: 500, farWalk: 10_000 }
+const BOUNDS: ListBounds = { few: 4000, walk: 500, filteredWalk: 2000, farWalk: 10_000 }
 
 export async function listLeads(
   sql: Sql,
@@ -58,7 +62,7 @@ async function fetchPage(
     if (rows) return rows
   }
   if (!filter.search?.hasTrigram) return ways.walk(sql, null)
-  const near = await ways.walk(sql, bounds.walk)
+  const near = await ways.walk(sql, ways.followsFilter ? bounds.filteredWalk : bounds.walk)
   if (near.length >= page.limit) return near
   // All that the words find is cheap to sort where their own table keeps what it is sorted by.
   if (!ways.areWordsAll) {
@@ -90,6 +94,8 @@ function waysTo(query: LeadQuery, order: LeadOrder, { limit, after }: PageReques
   const leadOfSearch = `cross join lateral (
     select ${sought} from lead where lead.id = search.lead_id offset 0
   ) as lead`
+  /** Each step of a walk is then a lead that the filters leave. */
+  const followsFilter = filter.isNarrow && filter.hasFewBranches && order.isByActivity
   const areWordsAll = keptIn === 'search' && !filter.isNarrow
   const searchOfLead =
     keptIn === 'search'
@@ -119,6 +125,17 @@ function waysTo(query: LeadQuery, order: LeadOrder, { limit, after }: PageReques
     ) as page
     join lead on lead.id = page.id
     order by ${inOrder([...keys.map((_, index) => `page.key_${index}`), 'page.id'])}`
+
+  /** The first leads that the filters leave, from the ends of the index, in the order of the list. */
+  function filtered(steps: number): string {
+    return `(
+      select lead.* from ${filter.branches} cross join lateral (
+        select ${sought} from lead where ${filter.ofBranch} and ${next}
+        order by lead.last_activity_at ${direction}, lead.id ${direction} limit ${steps}
+      ) as lead
+      order by ${ordered} limit ${steps}
+    ) as lead`
+  }
 
   return {
     ends: (sql: Sql): Promise<Found[]> =>
@@ -158,6 +175,7 @@ function waysTo(query: LeadQuery, order: LeadOrder, { limit, after }: PageReques
       if (steps === null) {
         return sql.query(pageSql(`${path} ${rest} where ${mine} and ${matches}`), params)
       }
+      if (followsFilter) return sql.query(pageSql(`${filtered(steps)} where ${hasWords}`), params)
       const by = order.walk?.by ?? keys.map((key) => key.by)
       const begun = `(
         select ${keptIn === 'search' ? 'search.*' : sought} from ${path} where ${mine} and ${order.walk?.where ?? 'true'}
@@ -181,5 +199,6 @@ function waysTo(query: LeadQuery, order: LeadOrder, { limit, after }: PageReques
       return rows[0]?.isFew ? rows.filter(({ id }) => id !== null) : null
     },
     areWordsAll,
+    followsFilter,
   }
 }
