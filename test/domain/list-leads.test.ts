@@ -76,12 +76,12 @@ const anything: Omit<LeadQuery, 'workspaceId'> & { workspaceId: string } = {
 }
 
 const boundsOf: Record<string, ListBounds> = {
-  'few leads': { few: 1000, walk: 1000, filteredWalk: 1000, farWalk: 1000 },
-  'nothing is few': { few: 0, walk: 1000, filteredWalk: 1000, farWalk: 1000 },
-  'only the far walk gets there': { few: 0, walk: 1, filteredWalk: 1, farWalk: 1000 },
-  'no walk gets there': { few: 0, walk: 1, filteredWalk: 1, farWalk: 2 },
-  'a walk ends amid what it finds': { few: 0, walk: 5, filteredWalk: 5, farWalk: 7 },
-  'the words are few': { few: 1000, walk: 1, filteredWalk: 1, farWalk: 2 },
+  'few leads': { few: 1000, walk: 1000, longWalk: 1000, farWalk: 1000 },
+  'nothing is few': { few: 0, walk: 1000, longWalk: 1000, farWalk: 1000 },
+  'only the far walk gets there': { few: 0, walk: 1, longWalk: 1, farWalk: 1000 },
+  'no walk gets there': { few: 0, walk: 1, longWalk: 1, farWalk: 2 },
+  'a walk ends amid what it finds': { few: 0, walk: 5, longWalk: 5, farWalk: 7 },
+  'the words are few': { few: 1000, walk: 1, longWalk: 1, farWalk: 2 },
 }
 
 for (const sort of leadSorts) {

@@ -14,13 +14,14 @@ import { type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
 import { belongingsOf, type LeadRecord, type LeadRow, leadColumns, leadRow } from './lead-row.ts'
 
 /**
- * What is read at most by `few`, at first by `words`, and by the walks of a search: the first along
- * all leads, the first along those that the filters leave, and the second.
+ * What is read at most by `few`, at first by `words`, and by the walks of a search: the first one,
+ * the first where steps are worth more (only leads that the filters leave) or cost less (the words are
+ * kept in this very order), and the second one.
  */
 export interface ListBounds {
   few: number
   walk: number
-  filteredWalk: number
+  longWalk: number
   farWalk: number
 }
 
@@ -29,7 +30,7 @@ export interface ListBounds {
  * walks 5 ms before it asks the index of words: most are for one person, whom no walk finds, and what
  * everybody has the index finds slowly.
  */
-const BOUNDS: ListBounds = { few: 4000, walk: 500, filteredWalk: 2000, farWalk: 10_000 }
+const BOUNDS: ListBounds = { few: 4000, walk: 500, longWalk: 2000, farWalk: 10_000 }
 
 export async function listLeads(
   sql: Sql,
@@ -62,7 +63,8 @@ async function fetchPage(
     if (rows) return rows
   }
   if (!filter.search?.hasTrigram) return ways.walk(sql, null)
-  const near = await ways.walk(sql, ways.followsFilter ? bounds.filteredWalk : bounds.walk)
+  const isLong = ways.followsFilter || ways.areWordsAll
+  const near = await ways.walk(sql, isLong ? bounds.longWalk : bounds.walk)
   if (near.length >= page.limit) return near
   // All that the words find is cheap to sort where their own table keeps what it is sorted by.
   if (!ways.areWordsAll) {
