@@ -1,4 +1,5 @@
 /** Opens the port; what keeps it from opening is an operator's matter and said in one line. */
+import cluster from 'node:cluster'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { StartupError } from '../startup-error.ts'
@@ -17,8 +18,12 @@ const BACKLOG = 8192
  * two in a group, and nobody was refused however long the queue. With 16 it is 300.
  */
 const DOORS = 16
-/** Where the system shares connections out among the sockets of a port; elsewhere there is one. */
-const SHARES_PORT = process.platform === 'linux'
+/**
+ * Where the system shares connections out among the sockets of a port; elsewhere there is one. Under
+ * pm2 its daemon has the port (cluster mode): it hands over many connections in a turn, and a process
+ * that opened the port itself could not follow another one without a gap.
+ */
+const SHARES_PORT = process.platform === 'linux' && !cluster.isWorker
 
 /** Answers the port that was opened (PORT=0 takes any free one). */
 export async function listen(
