@@ -107,7 +107,7 @@ async function main(): Promise<void> {
     door.open = false
     await simulation.stop()
     await app.stop()
-    await Promise.all([server.close(), leaving.gone()])
+    await Promise.all([server.close(), leaving.doorsClosed()])
     await traces?.close()
     await jobs.stop()
     await database.close()

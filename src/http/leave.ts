@@ -16,7 +16,7 @@ export interface Leaving {
   /** Another listening socket whose connections `app` serves: it closes with the first. */
   door(door: Server): void
   /** After `leave`: resolves when the connections of all doors have ended. */
-  gone(): Promise<void>
+  doorsClosed(): Promise<void>
 }
 
 export function openLeaving(app: FastifyInstance): Leaving {
@@ -58,6 +58,6 @@ export function openLeaving(app: FastifyInstance): Leaving {
       app.server.closeIdleConnections()
     },
     door: (door) => void doors.push(door),
-    gone: async () => void (await Promise.all(closed)),
+    doorsClosed: async () => void (await Promise.all(closed)),
   }
 }

@@ -20,7 +20,7 @@ test.before.each(async () => {
 })
 test.after.each(async () => {
   await leaving.leave(1)
-  await Promise.all([server.close(), leaving.gone()])
+  await Promise.all([server.close(), leaving.doorsClosed()])
 })
 
 /** So many connections that each of the doors gets some. */
@@ -94,7 +94,7 @@ test('leaving closes every door, and what is open ends before all are gone', asy
     }),
   )
   assert.equal(new Set(refusals), new Set(['ECONNREFUSED']))
-  await Promise.all([server.close(), leaving.gone(), ...ends])
+  await Promise.all([server.close(), leaving.doorsClosed(), ...ends])
 })
 
 test('a port that another service has is not shared with it', async () => {
