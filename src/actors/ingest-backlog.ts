@@ -4,7 +4,7 @@
  * they gave up, and everybody behind it, too.
  *
  * The channels share their commits, hence one backlog, too: a row costs the time that the first of a
- * group was open, divided by the rows that left meanwhile, whichever channels they were of. When all
+ * group was open, divided by the rows stored meanwhile, whichever channels they were of. When all
  * together are too many, a channel with less than its share still takes.
  */
 
@@ -37,8 +37,8 @@ export const ROWS_MIN = 2 * TELLING_ROWS
 interface Joined {
   rows: number
   at: number
-  /** Rows that had left before it came. */
-  leftBefore: number
+  /** Rows that were stored before it came. */
+  storedBefore: number
 }
 
 export interface IngestBacklog {
@@ -50,7 +50,8 @@ export function ingestBacklog(clock: () => number): IngestBacklog {
   const open = new Map<object, Joined>()
   const shares = new Set<{ rows: number }>()
   let rows = 0
-  let leftRows = 0
+  /** Since the start. What failed is not among them: a database that is away fails quickly. */
+  let storedRows = 0
   let rowMs = ROW_MS_AT_FIRST
   let deviationMs = 0
 
@@ -62,11 +63,12 @@ export function ingestBacklog(clock: () => number): IngestBacklog {
   }
 
   function learn(group: readonly object[]): void {
+    const own = group.reduce<number>((sum, offer) => sum + (open.get(offer)?.rows ?? 0), 0)
+    storedRows += own
     const [first] = group
     const joined = first && open.get(first)
     if (!joined) return
-    const own = group.reduce<number>((sum, offer) => sum + (open.get(offer)?.rows ?? 0), 0)
-    const stored = leftRows - joined.leftBefore + own
+    const stored = storedRows - joined.storedBefore
     if (stored < TELLING_ROWS) return
     const share = Math.min(own * NEWEST_SHARE, NEWEST_SHARE_MAX)
     const error = (clock() - joined.at) / stored - rowMs
@@ -95,7 +97,7 @@ export function ingestBacklog(clock: () => number): IngestBacklog {
         joined(offer, count) {
           rows += count
           own.rows += count
-          open.set(offer, { rows: count, at: clock(), leftBefore: leftRows })
+          open.set(offer, { rows: count, at: clock(), storedBefore: storedRows })
         },
         stored: learn,
         left(offer) {
@@ -104,7 +106,6 @@ export function ingestBacklog(clock: () => number): IngestBacklog {
           open.delete(offer)
           rows -= joined.rows
           own.rows -= joined.rows
-          leftRows += joined.rows
           if (rows === 0) forget()
         },
       }

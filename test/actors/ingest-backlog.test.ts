@@ -103,6 +103,17 @@ test('what was not stored teaches nothing: a database that is away fails at once
   assert.is(fill().length, before.length)
 })
 
+test('rows that failed while another waited do not make its database look fast', () => {
+  learn(1, 20)
+  const before = fill()
+  leave(before)
+  const group = Array.from({ length: 100 }, () => join(1))
+  leave(Array.from({ length: 5000 }, () => join(1)))
+  now += 100
+  replaceStanding(() => store(group))
+  assert.is(fill().length, before.length)
+})
+
 test('a backlog that nothing is taken from is full once its oldest waits too long', () => {
   join(ROWS_MIN)
   assert.is(backlog.isFull(), false)
@@ -140,7 +151,7 @@ test('what one channel stored while another waited counts for both', () => {
   learn(0.5, 8)
   const before = fill()
   leave(before)
-  // 800 rows left meanwhile: it waited 0.4 s, yet a row costs half a millisecond.
+  // 800 rows were stored meanwhile: it waited 0.4 s, yet a row costs half a millisecond.
   other.stored([waits])
   other.left(waits)
   assert.ok(Math.abs(fill().length - before.length) < before.length / 4)
