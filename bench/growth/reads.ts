@@ -32,7 +32,14 @@ export async function timed(service: Growing, paths: string[]): Promise<Read[]> 
 /** Common, less so, rare, one person, nobody; a beginning of a word; an address; a number. */
 const SEARCHES = [
   ...['northwind', 'garcia', 'Dana Okafor', 'steel 1999', 'person.777', 'nobody at all'],
-  ...['da', 'z', '@company-17', '+121200007', 'example'],
+  ...['da', 'z', '@company-17', '+121200007', 'example', 'da n'],
+]
+
+/** Each takes one of the ways of `list-leads.ts` out of the running: a filter wide or narrow, found late. */
+const SEARCHED_FILTERS = [
+  ...['score=4', 'score=3plus', 'score=unscored', 'score=disqualified', 'channel=smartlead'],
+  ...['channel=sms', 'sentiment=Interested', 'sentiment=Bounced', 'channel=linkedin&score=4'],
+  'channel=email&sentiment=Neutral&score=2plus',
 ]
 
 export function listPaths(): string[] {
@@ -44,9 +51,6 @@ export function listPaths(): string[] {
     'sentiment=Meeting Booked&channel=email&score=2plus',
     'score=disqualified&channel=sms',
     'score=disqualified&sentiment=Interested',
-    'score=4&q=garcia',
-    'channel=sms&q=garcia',
-    'sentiment=Bounced&q=northwind',
     'score=3plus&channel=instantly&sentiment=Follow Up&q=petrov',
   ]
   const filters = [
@@ -55,6 +59,9 @@ export function listPaths(): string[] {
     ...sentimentTags.map((tag) => `sentiment=${tag}`),
     ...SEARCHES.map((q) => `q=${encodeURIComponent(q)}`),
     ...combined,
+    ...SEARCHED_FILTERS.flatMap((filter) =>
+      ['garcia', '@company-17', 'person.777', 'example'].map((q) => `${filter}&q=${q}`),
+    ),
   ]
   return filters.flatMap((filter) =>
     leadSorts.map((sort) => `/api/v1/leads?${filter.replaceAll(' ', '%20')}&sort=${sort}`),

@@ -1,4 +1,4 @@
-/** What a lead list asks for, as conditions, and as the ends of the index that holds the answer. */
+/** What a lead list asks for, as conditions, and as the ends of the index that hold the answer. */
 import type { Channel } from '../channels/inbound-event.ts'
 import { type SentimentTag, sentimentTags } from '../sentiment-tag.ts'
 import type { LeadSort } from './lead-order.ts'
@@ -40,19 +40,18 @@ export interface LeadFilter {
   conditions: string
   /** Leaves some leads out, the search aside. */
   isNarrow: boolean
-  /** Every score, and sentiment tag, that the answer may lie in: rows of `score` and `tag`. */
-  branches: string
-  /** At most one for each score: as many rows of each may be read. */
-  hasFewBranches: boolean
-  /** SQL over `lead`: of the workspace $1, one branch and the rest of the conditions. */
-  ofBranch: string
+  isUnscored: boolean
+  /** Every score that the answer may have; 0: none. */
+  scores: number[]
+  /** SQL over `lead`: each end of an index, of the workspace $1 and one `score`, that holds a part of it. */
+  ends: string[]
   search: Search | null
 }
 
 export interface Search {
   /** SQL over `search.words`; binds its patterns. */
   condition(bind: (pattern: string) => string): string
-  /** Without three signs of a word, or how one begins, the index of words knows nothing. */
+  /** Without three signs of a word, its bounds among them, the index of words knows nothing. */
   hasTrigram: boolean
 }
 
@@ -74,22 +73,19 @@ export function leadFilter({ score, channel, sentiment, q }: LeadQuery): LeadFil
     ...(scores[score].length < 5
       ? [`coalesce(lead.overall_score, 0) in (${scores[score].join(', ')})`]
       : []),
-    // Says no more than the line above, but in the words of the index by time of scoring.
-    ...(score === 'unscored' ? [`coalesce(lead.scored_at, 'epoch') = 'epoch'`] : []),
   ]
   return {
     conditions: conditions.join(' and ') || 'true',
     isNarrow: conditions.length > 0,
-    branches: [
-      `unnest(array[${scores[score].join(', ')}]) as score`,
-      ...(byTag ? [`unnest(array['${tags.join("', '")}']) as tag`] : []),
-    ].join(' cross join '),
-    hasFewBranches: !byTag || sentiment !== null,
-    ofBranch: [
-      'lead.workspace_id = $1::uuid and coalesce(lead.overall_score, 0) = score',
-      ...(byTag ? ['lead.sentiment_tag = tag'] : []),
-      ...rest,
-    ].join(' and '),
+    isUnscored: score === 'unscored',
+    scores: scores[score],
+    ends: (byTag ? tags : [null]).map((tag) =>
+      [
+        'lead.workspace_id = $1::uuid and coalesce(lead.overall_score, 0) = score',
+        ...(tag ? [`lead.sentiment_tag = '${tag}'`] : []),
+        ...rest,
+      ].join(' and '),
+    ),
     search: q === null ? null : searchFor(q),
   }
 }
@@ -105,6 +101,15 @@ function searchFor(q: string): Search {
   return {
     condition: (bind) =>
       `(${patterns.map((pattern) => `search.words like lower(${bind(pattern)})`).join(' or ')})`,
-    hasTrigram: isShort || /[\p{L}\p{N}]{3}/u.test(q),
+    hasTrigram: isShort || hasTrigram(q),
   }
+}
+
+/** As pg_trgm pads a word where it is known to begin (two blanks) and to end (one). */
+function hasTrigram(q: string): boolean {
+  return [...q.matchAll(/[\p{L}\p{N}]+/gu)].some(({ index, 0: word }) => {
+    const begins = index > 0 ? 2 : 0
+    const ends = index + word.length < q.length ? 1 : 0
+    return [...word].length + begins + ends >= 3
+  })
 }

@@ -23,10 +23,13 @@ export interface LeadOrder {
   descending: boolean
   /** Within one sentiment tag and score an index keeps this order, hence for every filter. */
   isByActivity: boolean
+  isByScore: boolean
   /** The table with an index of this order over all leads of a workspace. */
   keptIn: 'lead' | 'search'
   /** What that index has, where it is other than the keys; leads that come last may be left out. */
   walk?: { by: string[]; where: string }
+  /** Where that index has the leads without a score, if all in one place. */
+  unscoredEnd?: string
 }
 
 const time = (by: string): SortKey => ({ by, text: exactTime(by), type: 'timestamptz' })
@@ -37,24 +40,33 @@ const activity = time('lead.last_activity_at')
 const score = integer('coalesce(lead.overall_score, 0)')
 const scoredAt = time(`coalesce(lead.scored_at, 'epoch')`)
 
-const byActivity = { isByActivity: true, keptIn: 'lead' as const }
+const byActivity = { isByActivity: true, isByScore: false, keptIn: 'lead' as const }
+const byScore = { ...byActivity, isByScore: true }
 
 export const leadOrders: Record<LeadSort, LeadOrder> = {
   '-lastActivity': { keys: [activity], descending: true, ...byActivity },
   lastActivity: { keys: [activity], descending: false, ...byActivity },
-  '-score': { keys: [score, activity], descending: true, ...byActivity },
+  '-score': { keys: [score, activity], descending: true, ...byScore },
   score: {
     // Ascending the unscored come last too: who asks for the lowest scores asks for scores.
     keys: [integer('coalesce(lead.overall_score, 5)'), activity],
     descending: false,
-    ...byActivity,
+    ...byScore,
     walk: { by: [score.by, activity.by], where: `${score.by} > 0` },
   },
-  '-scoredAt': { keys: [scoredAt], descending: true, isByActivity: false, keptIn: 'lead' },
+  '-scoredAt': {
+    keys: [scoredAt],
+    descending: true,
+    isByActivity: false,
+    isByScore: false,
+    keptIn: 'lead',
+    unscoredEnd: `${scoredAt.by} = 'epoch'`,
+  },
   name: {
     keys: [integer('search.nameless'), { by: 'search.name', text: 'search.name', type: 'text' }],
     descending: false,
     isByActivity: false,
+    isByScore: false,
     keptIn: 'search',
   },
 }

@@ -1,206 +1,119 @@
 /**
- * The lead list: filters, search and orders. Among a million leads no single plan is quick for all of
- * them, so there are four ways to the same page, each with a bound to what it reads:
- *
- * - `ends`: the index keeps the order within each sentiment tag and score; a page of each, merged.
- * - `few`: the filters leave few leads: those are read whole and sorted.
- * - `walk`: along the order, past leads that do not match; quick where many do.
- * - `words`: what the search finds by its trigrams, sorted; quick where it finds few.
+ * The lead list: filters, search and orders. Among a million leads no single way to a page
+ * (`lead-ways.ts`) is quick for every question, and the database's planner does not know which: it
+ * takes words, filter and order for independent, and a wrong guess costs seconds. So the first leads of
+ * the list are read as a sample, and what part of them matches tells what each way would cost.
  */
 import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { Sql } from '../sql.ts'
-import { type LeadQuery, leadFilter } from './lead-filter.ts'
+import { type LeadFilter, type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
-import { belongingsOf, type LeadRecord, type LeadRow, leadColumns, leadRow } from './lead-row.ts'
+import { belongingsOf, type LeadRow, leadRow } from './lead-row.ts'
+import { type Sample, sampleLeads } from './lead-sample.ts'
+import { type Found, leadWays } from './lead-ways.ts'
 
-/**
- * What is read at most by `few`, at first by `words`, and by the walks of a search: the first one,
- * the first where steps are worth more (only leads that the filters leave) or cost less (the words are
- * kept in this very order), and the second one.
- */
-export interface ListBounds {
-  few: number
-  walk: number
-  longWalk: number
-  farWalk: number
-}
-
-/**
- * So few are sorted in 30 ms; where there are more, walking past the others takes no longer. A search
- * walks 5 ms before it asks the index of words: most are for one person, whom no walk finds, and what
- * everybody has the index finds slowly.
- */
-const BOUNDS: ListBounds = { few: 4000, walk: 500, longWalk: 2000, farWalk: 10_000 }
+/** How many leads the sample reads: 7 ms, and one match among them means 2,000 in a million. */
+const SAMPLE = 500
 
 export async function listLeads(
   sql: Sql,
   query: LeadQuery,
   request: PageRequest<LeadKey>,
-  bounds = BOUNDS,
+  sample = SAMPLE,
 ): Promise<Page<LeadRow, LeadKey>> {
   const { limit } = request
-  const fetched = await fetchPage(sql, query, { ...request, limit: limit + 1 }, bounds)
+  const fetched = await fetchPage(sql, query, { ...request, limit: limit + 1 }, sample)
   const page = pageOf(fetched, limit, ({ keys, id }) => ({ keys, id }))
   const ids = page.rows.map(({ id }) => id)
   const belongings = await belongingsOf(sql, query.workspaceId, ids)
   return { ...page, rows: page.rows.map((row) => leadRow(row, belongings(row.id))) }
 }
 
-type Found = LeadRecord & { keys: string[] }
+/** A wrong estimate shows by the bound; then every way that seems to cost less than the next is tried. */
+const BUDGETS = [2, 10, 50]
 
 async function fetchPage(
   sql: Sql,
   query: LeadQuery,
   page: PageRequest<LeadKey>,
-  bounds: ListBounds,
+  sampled: number,
 ): Promise<Found[]> {
-  const order = leadOrders[query.sort]
   const filter = leadFilter(query)
-  const ways = waysTo(query, order, page)
-  if (!filter.search && order.isByActivity) return ways.ends(sql)
-  if (filter.isNarrow) {
-    const rows = await ways.few(sql, bounds.few)
-    if (rows) return rows
+  const order = leadOrders[query.sort]
+  const ways = leadWays(query, page)
+  if (!filter.search && order.isByActivity) return (await ways.follow(sql, null)) ?? []
+  if (!filter.search && !filter.isNarrow) return (await ways.walk(sql, null)) ?? []
+  const sample = await sampleLeads(sql, query, sampled)
+  const estimates = estimate(sample, { filter, order, limit: page.limit })
+  const least = Math.min(...estimates.map(({ cost }) => cost))
+  const tried = new Set<Way>()
+  for (const budget of BUDGETS) {
+    const within = estimates.filter(({ cost }) => cost <= least * budget)
+    // What has already cost more than it seemed to comes last.
+    for (const { way, each } of within.sort((a, b) => +tried.has(a.way) - +tried.has(b.way))) {
+      const found = await ways[way](sql, Math.ceil((least * budget) / each))
+      if (found) return found
+      tried.add(way)
+    }
   }
-  if (!filter.search?.hasTrigram) return ways.walk(sql, null)
-  const isLong = ways.followsFilter || ways.areWordsAll
-  const near = await ways.walk(sql, isLong ? bounds.longWalk : bounds.walk)
-  if (near.length >= page.limit) return near
-  // All that the words find is cheap to sort where their own table keeps what it is sorted by.
-  if (!ways.areWordsAll) {
-    const found = await ways.words(sql, bounds.few)
-    if (found) return found
-    const far = await ways.walk(sql, bounds.farWalk)
-    if (far.length >= page.limit) return far
-  }
-  return (await ways.words(sql, null)) ?? []
+  return (await ways[filter.search ? 'words' : 'walk'](sql, null)) ?? []
 }
 
-/** Everything that filters and orders look at; the rest of a row is wide. */
-const sought = `lead.id, lead.last_activity_at, lead.overall_score, lead.scored_at, lead.channels,
-  lead.sentiment_tag, lead.disqualified_reason`
+/**
+ * Costs count in rows read along an index (4 µs on the machine of `bench/README.md`). Measured there
+ * among a million leads: the other table's row of a lead costs as much as three; a row that the index of
+ * words finds two with its lead and less than one without.
+ */
+const LOOKUP = 3
+const FOUND = 2
+const FOUND_ALONE = 0.7
+/** Without the index every row's words are looked at, one after the other. */
+const SCANNED = 0.1
+/** To plan a merge of fourteen ends. */
+const MERGE = 1500
+/** By name, leads that match are neighbours, and the first of them may come late. */
+const BEFORE_FIRST = 10_000
 
-/** `lead` and `search` name the two tables, or what was read of them, in every statement. */
-function waysTo(query: LeadQuery, order: LeadOrder, { limit, after }: PageRequest<LeadKey>) {
-  const filter = leadFilter(query)
-  const { keys, keptIn } = order
-  const direction = order.descending ? 'desc' : 'asc'
-  const params: unknown[] = [query.workspaceId, limit]
-  const bind = (value: unknown, type: string) => `$${params.push(value)}::${type}`
-  const idOf = keptIn === 'search' ? 'search.lead_id' : 'lead.id'
-  const inOrder = (by: string[]) => by.map((each) => `${each} ${direction}`).join(', ')
-  const ordered = inOrder([...keys.map(({ by }) => by), idOf])
-  const words = filter.search ? filter.search.condition((pattern) => bind(pattern, 'text')) : 'true'
-  const next = after ? beyond(after) : 'true'
-  // `offset 0`: looked up one by one. A join would be planned as a scan of the whole other table.
-  const leadOfSearch = `cross join lateral (
-    select ${sought} from lead where lead.id = search.lead_id offset 0
-  ) as lead`
-  /** Each step of a walk is then a lead that the filters leave. */
-  const followsFilter = filter.isNarrow && filter.hasFewBranches && order.isByActivity
-  const areWordsAll = keptIn === 'search' && !filter.isNarrow
-  const searchOfLead =
-    keptIn === 'search'
-      ? `cross join lateral (
-          select search.* from lead_search as search where search.lead_id = lead.id offset 0
-        ) as search`
-      : ''
-  /** As above, in the cheaper form where nothing but the answer is needed. */
-  const hasWords =
-    keptIn === 'search' || !filter.search
-      ? words
-      : `(select ${words} from lead_search as search where search.lead_id = lead.id)`
+type Way = 'walk' | 'follow' | 'few' | 'words'
 
-  function beyond({ keys: bounds, id }: LeadKey): string {
-    const row = [...keys.map(({ by }) => by), idOf].join(', ')
-    const bound = [...keys.map(({ type }, index) => bind(bounds[index], type)), bind(id, 'uuid')]
-    return `(${row}) ${order.descending ? '<' : '>'} (${bound.join(', ')})`
+interface Estimate {
+  way: Way
+  /** Of one row within the bound. */
+  each: number
+  cost: number
+}
+
+/** The cheapest first. */
+function estimate(
+  { read, left, found, leads }: Sample,
+  { filter, order, limit }: { filter: LeadFilter; order: LeadOrder; limit: number },
+): Estimate[] {
+  const { search, isNarrow, isUnscored, scores, ends } = filter
+  // None among 500 may be one among a thousand.
+  const share = (count: number) => (count + 0.5) / (read + 0.5)
+  const shareLeft = isNarrow ? share(left) : 1
+  const shareFound = search ? share(found) : 1
+  const lookup = search ? LOOKUP : 0
+  const all = Math.max(leads, read)
+  const isInSearch = order.keptIn === 'search'
+  const estimates: Estimate[] = []
+  const add = (way: Way, rows: number, each: number, once = 0) =>
+    void estimates.push({ way, each, cost: once + rows * each })
+
+  // Along the scores, a filter by score leaves nothing for long, and then everything.
+  if (!(order.isByScore && scores.length < 5)) {
+    const shareWalked = isUnscored && order.unscoredEnd ? 1 : shareLeft
+    const first = isInSearch && search ? BEFORE_FIRST : 0
+    const each = 1 + (isInSearch ? (isNarrow ? LOOKUP * shareFound : 0) : lookup * shareWalked)
+    add('walk', first + limit / (shareWalked * shareFound), each)
   }
-
-  /** Only now the wide columns, of one page. `from` knows `lead` and what the keys name. */
-  const pageSql = (from: string) => `
-    select ${leadColumns}, page.keys from (
-      select ${idOf} as id, array[${keys.map(({ text }) => text).join(', ')}] as keys,
-        ${keys.map(({ by }, index) => `${by} as key_${index}`).join(', ')}
-      from ${from}
-      order by ${ordered} limit $2::int
-    ) as page
-    join lead on lead.id = page.id
-    order by ${inOrder([...keys.map((_, index) => `page.key_${index}`), 'page.id'])}`
-
-  /** The first leads that the filters leave, from the ends of the index, in the order of the list. */
-  function filtered(steps: number): string {
-    return `(
-      select lead.* from ${filter.branches} cross join lateral (
-        select ${sought} from lead where ${filter.ofBranch} and ${next}
-        order by lead.last_activity_at ${direction}, lead.id ${direction} limit ${steps}
-      ) as lead
-      order by ${ordered} limit ${steps}
-    ) as lead`
+  if (order.isByActivity) {
+    add('follow', limit / shareFound, scores.length + lookup, ends.length > 1 ? MERGE : 0)
   }
-
-  return {
-    ends: (sql: Sql): Promise<Found[]> =>
-      sql.query(
-        pageSql(`${filter.branches} cross join lateral (
-          select lead.id, lead.last_activity_at, lead.overall_score from lead
-          where ${filter.ofBranch} and ${next}
-          order by lead.last_activity_at ${direction}, lead.id ${direction} limit $2::int
-        ) as lead`),
-        params,
-      ),
-    /**
-     * Null: they are not few. Read in the order of the index, or the planner, which does not know the
-     * branch, would walk the table until enough were met: 99 ms instead of 28 among a million.
-     */
-    async few(sql: Sql, max: number): Promise<Found[] | null> {
-      const rows = await sql.query<Found & { isFew: boolean }>(
-        `with few as materialized (
-           select lead.* from ${filter.branches} cross join lateral (
-             select ${sought} from lead
-             where ${filter.ofBranch} order by lead.last_activity_at limit ${max + 1}
-           ) as lead
-           limit ${max + 1}
-         ), size as (select count(*) <= ${max} as "isFew" from few)
-         select * from size left join lateral (
-           ${pageSql(`few as lead ${searchOfLead} where size."isFew" and ${hasWords} and ${next}`)}
-         ) as page on true`,
-        params,
-      )
-      return rows[0]?.isFew ? rows.filter(({ id }) => id !== null) : null
-    },
-    walk(sql: Sql, steps: number | null): Promise<Found[]> {
-      const path = keptIn === 'search' ? 'lead_search as search' : 'lead'
-      const mine = `${keptIn}.workspace_id = $1::uuid and ${next}`
-      const rest = keptIn === 'search' ? leadOfSearch : searchOfLead
-      const matches = `${filter.conditions} and ${hasWords}`
-      if (steps === null) {
-        return sql.query(pageSql(`${path} ${rest} where ${mine} and ${matches}`), params)
-      }
-      if (followsFilter) return sql.query(pageSql(`${filtered(steps)} where ${hasWords}`), params)
-      const by = order.walk?.by ?? keys.map((key) => key.by)
-      const begun = `(
-        select ${keptIn === 'search' ? 'search.*' : sought} from ${path} where ${mine} and ${order.walk?.where ?? 'true'}
-        order by ${inOrder([...by, idOf])} limit ${steps}
-      ) as ${keptIn}`
-      return sql.query(pageSql(`${begun} ${rest} where ${matches}`), params)
-    },
-    /** Null: it finds more than `max`; null for all of them. */
-    async words(sql: Sql, max: number | null): Promise<Found[] | null> {
-      const rows = await sql.query<Found & { isFew: boolean }>(
-        `with found as materialized (
-           select lead_id, nameless, name from lead_search as search
-           where search.workspace_id = $1::uuid and ${words} limit ${max === null ? null : max + 1}
-         ), size as (select count(*) <= ${max ?? 'count(*)'} as "isFew" from found)
-         select * from size left join lateral (
-           ${pageSql(`found as search ${areWordsAll ? '' : leadOfSearch}
-             where size."isFew" and ${filter.conditions} and ${next}`)}
-         ) as page on true`,
-        params,
-      )
-      return rows[0]?.isFew ? rows.filter(({ id }) => id !== null) : null
-    },
-    areWordsAll,
-    followsFilter,
+  if (isNarrow) add('few', all * shareLeft, 1 + (isInSearch ? LOOKUP : lookup))
+  if (search) {
+    const scanned = search.hasTrigram ? 0 : all * SCANNED
+    add('words', all * shareFound, isInSearch && !isNarrow ? FOUND_ALONE : FOUND, scanned)
   }
+  return estimates.sort((a, b) => a.cost - b.cost)
 }
