@@ -36,6 +36,8 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
   const inOrder = (by: string[]) => by.map((each) => `${each} ${direction}`).join(', ')
   const words = filter.search ? filter.search.condition((pattern) => bind(pattern, 'text')) : 'true'
   const next = after ? beyond(after) : 'true'
+  const path = keptIn === 'search' ? 'lead_search as search' : 'lead'
+  const mine = `${keptIn}.workspace_id = $1::uuid and ${next}`
   // `offset 0`: looked up one by one. A join would be planned as a scan of the whole other table.
   const leadOfSearch = `cross join lateral (
     select ${sought} from lead where lead.id = search.lead_id offset 0
@@ -71,15 +73,13 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
     order by ${foundInOrder}`
 
   /** The first `rows` in the order of the list, whatever the filters say. */
-  function begun(rows: number | null): string {
-    const path = keptIn === 'search' ? 'lead_search as search' : 'lead'
-    // Some may be left out on the way; not where it goes to the end.
-    const { by, where } = (rows === null ? null : order.walk) ?? { by: sortedBy, where: 'true' }
+  function begun(rows: number): string {
+    // What comes last by the index, comes first where nothing else is asked for.
     const unscored = filter.isUnscored ? order.unscoredEnd : undefined
+    const { by, where } = order.walk ?? { by: sortedBy, where: 'true' }
     return `(
       select ${keptIn === 'search' ? 'search.*' : sought} from ${path}
-      where ${keptIn}.workspace_id = $1::uuid and ${next} and ${unscored ?? where}
-      order by ${inOrder([...by, idOf])} limit ${rows}
+      where ${mine} and ${unscored ?? where} order by ${inOrder([...by, idOf])} limit ${rows}
     ) as ${keptIn}`
   }
 
@@ -105,7 +105,9 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
   return {
     async walk(sql: Sql, rows: number | null): Promise<Found[] | null> {
       const rest = keptIn === 'search' ? leadOfSearch : restOfLead
-      const from = `${begun(rows)} ${rest} where ${filter.conditions} and ${hasWords}`
+      // A part without a bound would be sorted whole.
+      const [along, where] = rows === null ? [path, mine] : [begun(rows), 'true']
+      const from = `${along} ${rest} where ${where} and ${filter.conditions} and ${hasWords}`
       return certain(await sql.query(pageSql(from), params), rows)
     },
     /** Only by activity, or by score. Without a search a page of each end is enough. */
