@@ -22,6 +22,7 @@ import { metersOf, type PoolMeters, pooledDialect } from './database-pool.ts'
 import { preparedSql } from './database-prepared.ts'
 import { entities } from './domain/entities/index.ts'
 import { codeOf, type Sql, type Store, type TransactionOptions, type Tx } from './domain/sql.ts'
+import { keepUp } from './domain/upkeep.ts'
 import type { Log } from './log.ts'
 import { StartupError } from './startup-error.ts'
 
@@ -160,7 +161,7 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
     colors: false,
   })
   await orm.migrator.up()
-  return databaseOn(orm, {
+  const database = databaseOn(orm, {
     kind: 'pglite',
     jobsBackend: { pglite },
     close: async () => {
@@ -169,6 +170,9 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
       await lock?.release()
     },
   })
+  // What was not analyzed in time before the process ended; nothing plans with it yet.
+  await keepUp(database)
+  return database
 }
 
 function databaseOn(

@@ -92,6 +92,7 @@ async function main(): Promise<void> {
     scoringHeldMax: config.scoringHeldMax,
     window,
     runsJobs: config.role !== 'web',
+    isEmbedded: database.kind === 'pglite',
     now: Date.now,
     random: Math.random,
   })
@@ -160,10 +161,7 @@ interface Parts {
   metrics: Metrics
   traces: TracesExport | undefined
   simulation: SimulationPlayer
-  /**
-   * Whether new senders should come, whether webhooks are still taken, and on which port (known once
-   * it is open, with PORT=0).
-   */
+  /** Whether new senders should come, webhooks are still taken, and the port, once it is open. */
   door: { ready: boolean; open: boolean; port: number }
   publicUrl(): string
 }

@@ -34,7 +34,7 @@ import {
 
 export interface AppOptions
   extends Omit<WorkerOptions, 'hasTimeFor'>,
-    Pick<CaretakerOptions, 'budget' | 'modelWatch' | 'pruner'> {
+    Pick<CaretakerOptions, 'budget' | 'modelWatch' | 'pruner' | 'isEmbedded'> {
   /** The ingest's own way to the database. */
   ingest: Sql & { turns: number }
   llmConcurrency: number

@@ -1,0 +1,123 @@
+/** The embedded database keeps statistics and no dead rows, as a server does by its autovacuum. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import { actorSystem } from '../src/actors/supervisor.ts'
+import { upkeepActor } from '../src/actors/upkeep.ts'
+import { type Database, openDatabase } from '../src/database.ts'
+import { keepUp, tablesInNeed } from '../src/domain/upkeep.ts'
+import { openJobs } from '../src/jobs.ts'
+import { silentLog } from './support/database.ts'
+import { makeWorkspace } from './support/events.ts'
+import { suite } from './support/suite.ts'
+
+const test = suite('upkeep')
+const LEADS = 3000
+let dataDir: string
+let database: Database
+let workspaceId: string
+
+test.before(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), 'leadpulse-upkeep-'))
+  database = await opened()
+  workspaceId = (await makeWorkspace(database)).id
+})
+test.after(async () => {
+  await database.close()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+const opened = () => openDatabase({ databaseUrl: null, dataDir, log: silentLog })
+const addLeads = () =>
+  database.query(
+    `insert into lead (id, workspace_id, first_name)
+     select gen_random_uuid(), $1::uuid, 'Dana' from generate_series(1, ${LEADS})`,
+    [workspaceId],
+  )
+const rowsOf = async (table: string) => {
+  const [row] = await database.query<{ n: unknown }>(
+    'select reltuples as n from pg_class where oid = $1::text::regclass',
+    [table],
+  )
+  return Number(row?.n)
+}
+const deadOf = async (table: string) => {
+  const [row] = await database.query<{ n: unknown }>(
+    'select n_dead_tup as n from pg_stat_all_tables where relid = $1::text::regclass',
+    [table],
+  )
+  return Number(row?.n)
+}
+
+test('what has grown is analyzed, and then nothing has need of it', async () => {
+  assert.is(await rowsOf('lead'), -1)
+  await addLeads()
+  assert.ok((await tablesInNeed(database)).some(({ table }) => table === 'public.lead'))
+  assert.ok((await keepUp(database)) > 0)
+  assert.is(await rowsOf('lead'), LEADS)
+  // Its own statistics are rows, too.
+  await keepUp(database)
+  assert.equal(await tablesInNeed(database), [])
+})
+
+test('dead rows make room', async () => {
+  await database.query('update lead set last_activity_at = now()')
+  const [needed] = (await tablesInNeed(database)).filter(({ table }) => table === 'public.lead')
+  assert.equal(needed, { table: 'public.lead', vacuum: true })
+  assert.ok((await deadOf('lead')) >= LEADS)
+  await keepUp(database)
+  assert.is(await deadOf('lead'), 0)
+})
+
+test('a database that was closed before it was analyzed is so when it opens', async () => {
+  await addLeads()
+  await addLeads()
+  await database.close()
+  database = await opened()
+  assert.is(await rowsOf('lead'), 3 * LEADS)
+})
+
+test('jobs are claimed by their index, however many wait', async () => {
+  const jobs = openJobs(database, silentLog)
+  await jobs.start()
+  const leads = await database.query<{ leadId: string }>('select id as "leadId" from lead')
+  await jobs.sendScoring(
+    database,
+    leads.map(({ leadId }) => ({ workspaceId, leadId })),
+  )
+  await keepUp(database)
+  const plan = await database.query<Record<string, string>>(
+    `explain select id from pgboss.job_common j
+     where name = 'LEAD_SCORING_POST_PROCESS' and state < 'active' and not blocked
+       and start_after <= now() and not exists (
+         select 1 from pgboss.job_common probe
+         where probe.name = j.name and probe.state = 'active' and probe.policy = 'stately'
+           and coalesce(probe.singleton_key, '') = coalesce(j.singleton_key, ''))
+     order by priority desc, created_on limit 100`,
+  )
+  const text = plan.map((row) => Object.values(row)[0]).join('\n')
+  assert.match(text, 'job_common_i11')
+  assert.not.match(text, 'Sort')
+  await jobs.stop()
+})
+
+test('the actor looks again and again, and tells what it cannot do', async () => {
+  const system = actorSystem({ onCrash: (_actor, error) => failed.resolve(error) })
+  const failed = Promise.withResolvers<unknown>()
+  const kept = Promise.withResolvers<number>()
+  upkeepActor({ system, store: database, onKept: kept.resolve, onError: kept.reject })
+  upkeepActor({
+    system,
+    store: { query: () => Promise.reject(new Error('no room on the disk')) },
+    onKept: () => {},
+    onError: failed.resolve,
+  })
+  await database.query('update lead set last_activity_at = now()')
+  assert.ok((await kept.promise) > 0)
+  assert.match(String(await failed.promise), 'no room on the disk')
+  assert.is(await deadOf('lead'), 0)
+  system.stop()
+})
+
+test.run()
