@@ -25,6 +25,7 @@ import {
   actorSystem,
   stopWithin,
 } from './supervisor.ts'
+import { upkeepActor } from './upkeep.ts'
 import {
   type CaretakerOptions,
   startCaretakers,
@@ -34,12 +35,14 @@ import {
 
 export interface AppOptions
   extends Omit<WorkerOptions, 'hasTimeFor'>,
-    Pick<CaretakerOptions, 'budget' | 'modelWatch' | 'pruner' | 'isEmbedded'> {
+    Pick<CaretakerOptions, 'budget' | 'modelWatch' | 'pruner'> {
   /** The ingest's own way to the database. */
   ingest: Sql & { turns: number }
   llmConcurrency: number
   /** Of one call to the model; absent where none scores. */
   callTimeoutMs?: number
+  /** The database has no process of its own that keeps up statistics and vacuums. */
+  isEmbedded?: boolean
   /** `web` takes webhooks and serves the feed but runs no jobs, unless it is told to drain. */
   runsJobs: boolean
 }
@@ -90,6 +93,10 @@ export function startApp(options: AppOptions): App {
   const caretakers = dispatch
     ? startCaretakers(system, { ...options, retryParked: true }, wakeScoring)
     : null
+  if (options.isEmbedded) {
+    const onKept = (tables: number) => log.debug({ tables }, 'analyzed and vacuumed')
+    upkeepActor({ system, store, onKept, onError: warnOf(log, 'upkeep') })
+  }
   const draining = drains({ ...options, cares: dispatch === null, onCrash }, shared)
   const commits = sharedCommits({
     store: options.ingest,

@@ -30,7 +30,6 @@ import { retentionActor } from './retention.ts'
 import { scoringSteps } from './scoring-steps.ts'
 import { searchMergeActor } from './search-merge.ts'
 import type { ActorSystem } from './supervisor.ts'
-import { upkeepActor } from './upkeep.ts'
 
 export interface WorkerOptions {
   store: Store
@@ -120,8 +119,6 @@ export interface CaretakerOptions extends Pick<WorkerOptions, 'store' | 'jobs' |
   pruner?: Pruner
   /** How long after the start pruning begins. */
   pruneAfterMs?: number
-  /** The database has no process of its own that keeps up statistics and vacuums. */
-  isEmbedded?: boolean
   /** The process has just started: parked leads get another chance. */
   retryParked: boolean
 }
@@ -146,14 +143,6 @@ export function startCaretakers(
     onError: warnOf(log, 'recovery'),
   })
   searchMergeActor({ system, store, onError: warnOf(log, 'search merge') })
-  if (options.isEmbedded) {
-    upkeepActor({
-      system,
-      store,
-      onKept: (tables) => log.debug({ tables }, 'analyzed and vacuumed'),
-      onError: warnOf(log, 'upkeep'),
-    })
-  }
   if (pruner) {
     const onPruned = (pruned: Pruned) => log.debug(pruned, 'pruned')
     const onError = warnOf(log, 'retention')
