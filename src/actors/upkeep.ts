@@ -18,6 +18,8 @@ type Message =
 
 /** A burst of some thousand jobs is planned blind no longer than this; a look costs 10 ms. */
 const LOOK_MS = 5000
+/** What failed, for lack of room say, fails again, and each time it is a line in the log. */
+const FAILED_MS = 60_000
 
 export function upkeepActor({ system, store, onKept, onError }: UpkeepOptions): Actor<Message> {
   return system.spawn<Message>({
@@ -37,7 +39,7 @@ export function upkeepActor({ system, store, onKept, onError }: UpkeepOptions): 
           }
           if (message.type === 'failed') onError(message.error)
           else if (message.tables > 0) onKept(message.tables)
-          self.after(LOOK_MS, { type: 'keep' })
+          self.after(message.type === 'failed' ? FAILED_MS : LOOK_MS, { type: 'keep' })
         },
       }
     },
