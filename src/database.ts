@@ -23,7 +23,7 @@ import { preparedSql } from './database-prepared.ts'
 import { entities } from './domain/entities/index.ts'
 import { codeOf, type Sql, type Store, type TransactionOptions, type Tx } from './domain/sql.ts'
 import { keepUp } from './domain/upkeep.ts'
-import type { Log } from './log.ts'
+import { type Log, warnOf } from './log.ts'
 import { StartupError } from './startup-error.ts'
 
 export interface Database extends Store {
@@ -170,8 +170,9 @@ async function openPglite(dataDir: string, { log }: DatabaseOptions) {
       await lock?.release()
     },
   })
-  // What was not analyzed in time before the process ended; nothing plans with it yet.
-  await keepUp(database)
+  // What was not analyzed in time before the process ended; nothing plans with it yet. The upkeep actor
+  // tries again.
+  await keepUp(database).catch(warnOf(log, 'upkeep'))
   return database
 }
 

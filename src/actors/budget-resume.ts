@@ -7,7 +7,8 @@ import { type DueLead, resumeProvisional } from '../domain/ai/resume.ts'
 import type { Store } from '../domain/sql.ts'
 import type { Jobs } from '../jobs.ts'
 import { scoringPriority } from '../scoring-priority.ts'
-import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
+import { repeatingActor } from './repeating.ts'
+import type { ActorSystem } from './supervisor.ts'
 
 export interface BudgetResumeOptions {
   system: ActorSystem
@@ -19,40 +20,24 @@ export interface BudgetResumeOptions {
   onError(error: unknown): void
 }
 
-type Message =
-  | { type: 'look' }
-  | { type: 'sent'; leads: DueLead[] }
-  | { type: 'failed'; error: unknown }
-
 /** A raised budget shows after this and the 3 s that a reading of it serves; the look is cheap. */
 const LOOK_MS = 3000
 /** Per look; a full page is followed by the next soon, so the rate is bounded, not the work. */
 const PAGE = 500
 const PAGE_PAUSE_MS = 1000
 
-export function budgetResumeActor(options: BudgetResumeOptions): Actor<Message> {
-  return options.system.spawn<Message>({
+export function budgetResumeActor(options: BudgetResumeOptions): void {
+  const { system, onResumed, onError } = options
+  repeatingActor({
+    system,
     name: 'budget-resume',
-    restart: defaultRestart,
-    incarnate(self) {
-      function look(): void {
-        self.run(
-          () => resume(options),
-          (leads): Message => ({ type: 'sent', leads }),
-          (error): Message => ({ type: 'failed', error }),
-        )
-      }
-      look()
-      return {
-        handle(message) {
-          if (message.type === 'look') return look()
-          if (message.type === 'failed') options.onError(message.error)
-          const count = message.type === 'sent' ? message.leads.length : 0
-          if (count > 0) options.onResumed(count)
-          self.after(count === PAGE ? PAGE_PAUSE_MS : LOOK_MS, { type: 'look' })
-        },
-      }
+    work: () => resume(options),
+    pauseMs: ({ length }) => (length === PAGE ? PAGE_PAUSE_MS : LOOK_MS),
+    failedMs: LOOK_MS,
+    onDone({ length }) {
+      if (length > 0) onResumed(length)
     },
+    onError,
   })
 }
 

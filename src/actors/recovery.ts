@@ -6,7 +6,8 @@
 import type { Store } from '../domain/sql.ts'
 import type { Jobs } from '../jobs.ts'
 import { scoringPriority } from '../scoring-priority.ts'
-import { type Actor, type ActorSystem, defaultRestart } from './supervisor.ts'
+import { repeatingActor } from './repeating.ts'
+import type { ActorSystem } from './supervisor.ts'
 
 export interface RecoveryOptions {
   system: ActorSystem
@@ -18,11 +19,6 @@ export interface RecoveryOptions {
   onRecovered(count: number): void
   onError(error: unknown): void
 }
-
-type Message =
-  | { type: 'sweep' }
-  | { type: 'swept'; found: DirtyLead[] }
-  | { type: 'failed'; error: unknown }
 
 interface DirtyLead {
   leadId: string
@@ -36,32 +32,21 @@ const QUIET_SECONDS = 60
 const PAGE = 500
 const PAGE_PAUSE_MS = 1000
 
-export function recoveryActor(options: RecoveryOptions): Actor<Message> {
-  return options.system.spawn<Message>({
+export function recoveryActor(options: RecoveryOptions): void {
+  const { system, onRecovered, onError } = options
+  let { retryParked } = options
+  repeatingActor({
+    system,
     name: 'recovery',
-    restart: defaultRestart,
-    incarnate(self) {
-      let retryParked = options.retryParked
-      function sweep(): void {
-        const parkedToo = retryParked
-        retryParked = false
-        self.run(
-          () => sendDirty(options, parkedToo),
-          (found): Message => ({ type: 'swept', found }),
-          (error): Message => ({ type: 'failed', error }),
-        )
-      }
-      sweep()
-      return {
-        handle(message) {
-          if (message.type === 'sweep') return sweep()
-          if (message.type === 'failed') options.onError(message.error)
-          const full = message.type === 'swept' && message.found.length === PAGE
-          if (message.type === 'swept') options.onRecovered(message.found.length)
-          self.after(full ? PAGE_PAUSE_MS : SWEEP_MS, { type: 'sweep' })
-        },
-      }
+    work() {
+      const parkedToo = retryParked
+      retryParked = false
+      return sendDirty(options, parkedToo)
     },
+    pauseMs: ({ length }) => (length === PAGE ? PAGE_PAUSE_MS : SWEEP_MS),
+    failedMs: SWEEP_MS,
+    onDone: ({ length }) => onRecovered(length),
+    onError,
   })
 }
 
