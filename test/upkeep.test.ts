@@ -17,6 +17,8 @@ const LEADS = 3000
 let dataDir: string
 let database: Database
 let workspaceId: string
+/** Also of a test that failed: they would keep the process alive. */
+const ends: (() => Promise<void> | void)[] = []
 
 test.before(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'leadpulse-upkeep-'))
@@ -24,6 +26,7 @@ test.before(async () => {
   workspaceId = (await makeWorkspace(database)).id
 })
 test.after(async () => {
+  for (const end of ends) await end()
   await database.close()
   rmSync(dataDir, { recursive: true, force: true })
 })
@@ -76,6 +79,7 @@ test('a database that was closed before it was analyzed is so when it opens', as
 test('jobs are claimed by their index, however many wait', async () => {
   const jobs = openJobs(database, silentLog)
   await jobs.start()
+  ends.push(() => jobs.stop())
   const leads = await database.query<{ leadId: string }>('select id as "leadId" from lead')
   await jobs.sendScoring(
     database,
@@ -94,12 +98,12 @@ test('jobs are claimed by their index, however many wait', async () => {
   const text = plan.map((row) => Object.values(row)[0]).join('\n')
   assert.match(text, 'job_common_i11')
   assert.not.match(text, 'Sort')
-  await jobs.stop()
 })
 
 test('the actor looks again and again, and tells what it cannot do', async () => {
   const system = actorSystem({ onCrash: (_actor, error) => failed.resolve(error) })
   const failed = Promise.withResolvers<unknown>()
+  ends.push(() => system.stop())
   const kept = Promise.withResolvers<number>()
   upkeepActor({ system, store: database, onKept: kept.resolve, onError: kept.reject })
   upkeepActor({
@@ -112,7 +116,6 @@ test('the actor looks again and again, and tells what it cannot do', async () =>
   assert.ok((await kept.promise) > 0)
   assert.match(String(await failed.promise), 'no room on the disk')
   assert.is(await deadLeads(), 0)
-  system.stop()
 })
 
 test.run()
