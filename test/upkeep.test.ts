@@ -32,10 +32,10 @@ test.after(async () => {
 })
 
 const opened = () => openDatabase({ databaseUrl: null, dataDir, log: silentLog })
-const addLeads = () =>
+const addLeads = (count = LEADS) =>
   database.query(
     `insert into lead (id, workspace_id, first_name)
-     select gen_random_uuid(), $1::uuid, 'Dana' from generate_series(1, ${LEADS})`,
+     select gen_random_uuid(), $1::uuid, 'Dana' from generate_series(1, ${count})`,
     [workspaceId],
   )
 const figureOf = async (expression: string) => {
@@ -52,7 +52,7 @@ test('what has grown is analyzed, and then nothing has need of it', async () => 
   assert.is(await analyzedLeads(), -1)
   await addLeads()
   assert.ok((await tablesInNeed(database)).some(({ table }) => table === 'public.lead'))
-  assert.ok((await keepUp(database)) > 0)
+  await keepUp(database)
   assert.is(await analyzedLeads(), LEADS)
   // Its own statistics are rows, too.
   await keepUp(database)
@@ -69,11 +69,10 @@ test('dead rows make room', async () => {
 })
 
 test('a database that was closed before it was analyzed is so when it opens', async () => {
-  await addLeads()
-  await addLeads()
+  await addLeads(5 * LEADS)
   await database.close()
   database = await opened()
-  assert.is(await analyzedLeads(), 3 * LEADS)
+  assert.is(await analyzedLeads(), 6 * LEADS)
 })
 
 test('jobs are claimed by their index, however many wait', async () => {
@@ -113,7 +112,7 @@ test('the actor looks again and again, and tells what it cannot do', async () =>
     onError: failed.resolve,
   })
   await database.query('update lead set last_activity_at = now()')
-  assert.ok((await kept.promise) > 0)
+  assert.is(await kept.promise, 1)
   assert.match(String(await failed.promise), 'no room on the disk')
   assert.is(await deadLeads(), 0)
 })

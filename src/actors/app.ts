@@ -94,7 +94,7 @@ export function startApp(options: AppOptions): App {
     ? startCaretakers(system, { ...options, retryParked: true }, wakeScoring)
     : null
   if (options.isEmbedded) {
-    const onKept = (tables: number) => log.debug({ tables }, 'analyzed and vacuumed')
+    const onKept = (tables: number) => log.debug({ tables }, 'upkeep of a table')
     upkeepActor({ system, store, onKept, onError: warnOf(log, 'upkeep') })
   }
   const draining = drains({ ...options, cares: dispatch === null, onCrash }, shared)

@@ -17,10 +17,9 @@ export interface Upkeep {
 const STATISTICS_TARGET = 10
 
 /**
- * Tables by thresholds as autovacuum has them, the worst first, but higher ones: everybody waits while it
- * works, and with autovacuum's own a database that fills from nothing was at it every few seconds (p99 of
- * webhooks under overload 466 ms). Changes are counted only while the database is open, so one that has
- * grown since its last analysis counts too.
+ * Tables that a fifth of is dead, as autovacuum has it, and those that have doubled, the worst first:
+ * a tenth, autovacuum's threshold for statistics, a database that fills from nothing has every few
+ * seconds. Changes are counted only while the database is open, so its pages count too.
  */
 export async function tablesInNeed(sql: Sql): Promise<Upkeep[]> {
   // What the last statements changed is otherwise counted within a second, or not before the next one.
@@ -32,9 +31,9 @@ export async function tablesInNeed(sql: Sql): Promise<Upkeep[]> {
            or age(relfrozenxid) > 200000000 as vacuum,
          -- Statistics have none.
          c.oid <> 'pg_statistic'::regclass and (
-           n_mod_since_analyze > 500 + 0.5 * greatest(reltuples, 0)
+           n_mod_since_analyze > 500 + greatest(reltuples, 0)
            or reltuples < 0 and pg_relation_size(c.oid) > 0
-           or pg_relation_size(c.oid) / 8192 > 10 + 1.3 * relpages
+           or pg_relation_size(c.oid) / 8192 > 10 + 2 * relpages
          ) as changed,
          n_dead_tup + n_mod_since_analyze as changes
        from pg_class c join pg_stat_all_tables s on s.relid = c.oid
@@ -45,12 +44,19 @@ export async function tablesInNeed(sql: Sql): Promise<Upkeep[]> {
   )
 }
 
-/** One table after the other, so that other statements come between. Returns how many had need of it. */
-export async function keepUp(sql: Sql): Promise<number> {
-  const tables = await tablesInNeed(sql)
-  if (tables.length > 0) await sql.query(`set default_statistics_target = ${STATISTICS_TARGET}`)
-  for (const { table, vacuum } of tables) {
-    await sql.query(vacuum ? `vacuum (analyze) ${table}` : `analyze ${table}`)
-  }
-  return tables.length
+/** Of all of them; before anybody waits. */
+export async function keepUp(sql: Sql): Promise<void> {
+  for (const need of await tablesInNeed(sql)) await keepUpTable(sql, need)
+}
+
+/** Everything else waits meanwhile. Returns how many had need of it before. */
+export async function keepUpWorst(sql: Sql): Promise<number> {
+  const needs = await tablesInNeed(sql)
+  if (needs[0]) await keepUpTable(sql, needs[0])
+  return needs.length
+}
+
+async function keepUpTable(sql: Sql, { table, vacuum }: Upkeep): Promise<void> {
+  await sql.query(`set default_statistics_target = ${STATISTICS_TARGET}`)
+  await sql.query(vacuum ? `vacuum (analyze) ${table}` : `analyze ${table}`)
 }
