@@ -5,7 +5,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { Client } from 'pg'
 import type { Config } from './config.ts'
 import { lockDataDir } from './data-dir.ts'
-import { checkServer } from './database.ts'
+import { checkServer } from './database-server.ts'
 
 export interface Looked {
   version: string

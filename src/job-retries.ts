@@ -1,5 +1,5 @@
 /** Whether a scoring job that fails needs a retry of its own. */
-import type { Database } from './database.ts'
+import type { Sql } from './domain/sql.ts'
 import { SCORING_QUEUE } from './job-queues.ts'
 import type { ClaimedJob } from './jobs.ts'
 
@@ -7,9 +7,9 @@ import type { ClaimedJob } from './jobs.ts'
  * At most one scoring job per lead is in `retry`. Where there is one already, pg-boss would
  * dead-letter the next that fails, although the retry covers the lead.
  */
-export async function coveredByRetry(database: Database, job: ClaimedJob): Promise<boolean> {
+export async function coveredByRetry(sql: Sql, job: ClaimedJob): Promise<boolean> {
   if (job.queue !== SCORING_QUEUE) return false
-  const rows = await database.query(coveredSql, [job.queue, job.id, job.attempt])
+  const rows = await sql.query(coveredSql, [job.queue, job.id, job.attempt])
   return rows.length === 1
 }
 

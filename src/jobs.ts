@@ -3,8 +3,9 @@
  * closed list and says whether it joins a transaction: on PGlite a pg-boss call inside an ORM
  * transaction without its handle waits for ever.
  */
-import { fromPglite, type JobInsert, PgBoss } from 'pg-boss'
+import { type JobInsert, PgBoss } from 'pg-boss'
 import type { Database } from './database.ts'
+import type { Embedded } from './database-embedded.ts'
 import type { Channel } from './domain/channels/inbound-event.ts'
 import { codeOf, type Sql, type Tx } from './domain/sql.ts'
 import {
@@ -105,8 +106,7 @@ const stale = (job: ClaimedJob) => new StaleClaimError(`${job.queue} ${job.id} i
 
 export function openJobs(database: Database, log: Log): Jobs {
   const boss = openBoss(database, log)
-  // Heartbeats have connections of their own: they must not wait behind a full pool.
-  const heartbeatPath = database.kind === 'pglite' ? { db: handleOf(database) } : {}
+  const sql = database.background
 
   return {
     exclusive: database.kind === 'pglite',
@@ -115,7 +115,7 @@ export function openJobs(database: Database, log: Log): Jobs {
       await createQueues(boss, database)
     },
     stop: () => boss.stop({ graceful: false, close: true }),
-    async insertPostProcess(sql, jobs) {
+    async insertPostProcess(tx, jobs) {
       const byQueue = Map.groupBy(jobs, ({ channel }) => postProcessQueueOf(channel))
       // One queue or all of them: the statements become part of one that is planned once per text,
       // and every set of queues would be a text of its own.
@@ -126,10 +126,10 @@ export function openJobs(database: Database, log: Log): Jobs {
           data,
           group: { id: data.workspaceId },
         }))
-        await boss.insert(queue, rows, { db: handleOf(sql) })
+        await boss.insert(queue, rows, { db: handleOf(tx) })
       }
     },
-    async sendScoring(sql, jobs, priority = scoringPriority.live) {
+    async sendScoring(tx, jobs, priority = scoringPriority.live) {
       if (jobs.length === 0) return
       const rows = jobs.map((data) => ({
         data,
@@ -137,57 +137,57 @@ export function openJobs(database: Database, log: Log): Jobs {
         priority,
         group: { id: data.workspaceId },
       }))
-      const options = { db: handleOf(sql), returnId: true as const }
+      const options = { db: handleOf(tx), returnId: true as const }
       const sent = await boss.insert(SCORING_QUEUE, rows, options)
       if (sent && sent.length === rows.length) return
       // One that waits covers this one, but must not wait behind a backfill for it.
       const leadIds = jobs.map(({ leadId }) => leadId)
-      await raiseWaiting(sql, leadIds, priority)
+      await raiseWaiting(tx, leadIds, priority)
     },
-    fetch: (queue, batchSize, except = []) =>
-      fetchJobs(database, boss, queue, { batchSize, except }),
+    fetch: (queue, batchSize, except = []) => fetchJobs(sql, boss, queue, { batchSize, except }),
     async begin(job) {
-      if (deathsOf(job) === 0 || (await markBegun(database, job))) return
+      if (deathsOf(job) === 0 || (await markBegun(sql, job))) return
       throw stale(job)
     },
-    async complete(sql, job) {
+    async complete(tx, job) {
       const { affected } = settled(
-        await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(sql) }),
+        await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(tx) }),
       )
       if (affected !== 1) throw stale(job)
     },
     async fail(job, reason, { terminal = false } = {}) {
-      if (terminal) await database.query(lastAttemptSql, [job.queue, job.id])
-      else if (await coveredByRetry(database, job)) return
-      await boss.fail(job.queue, [attemptOf(job)], { reason }, { db: handleOf(database) })
+      if (terminal) await sql.query(lastAttemptSql, [job.queue, job.id])
+      else if (await coveredByRetry(sql, job)) return
+      await boss.fail(job.queue, [attemptOf(job)], { reason }, { db: handleOf(sql) })
       const deaths = deathsOf(job)
-      if (deaths > 0) await database.query(shortenBackoffSql, [job.queue, job.id, deaths])
+      if (deaths > 0) await sql.query(shortenBackoffSql, [job.queue, job.id, deaths])
     },
     async release(job, delayMs) {
-      await giveBack(database, boss, job, delayMs)
+      await giveBack(sql, boss, job, delayMs)
     },
     async touch(jobs) {
       const lost: ClaimedJob[] = []
       for (const [queue, group] of Map.groupBy(jobs, (job) => job.queue)) {
-        const result = settled(await boss.touch(queue, group.map(attemptOf), heartbeatPath))
+        // By pg-boss's own connections: heartbeats must not wait behind a full pool.
+        const result = settled(await boss.touch(queue, group.map(attemptOf)))
         const kept = new Set(result.settled)
         lost.push(...group.filter((job) => !kept.has(job.id)))
       }
       return lost
     },
-    urgentBehind: (leadIds) => urgentBehind(database, leadIds),
-    reclaimOrphans: (leaseMs) => reclaimOrphans(database, queueNames, { leaseMs }),
+    urgentBehind: (leadIds) => urgentBehind(sql, leadIds),
+    reclaimOrphans: (leaseMs) => reclaimOrphans(sql, queueNames, { leaseMs }),
     async forgetLead(tx, { leadId }) {
       await tx.query(`delete from pgboss.job where data ->> 'leadId' = $1`, [leadId])
     },
-    counts: () => database.query(countsSql),
+    counts: () => sql.query(countsSql),
   }
 }
 
 function openBoss(database: Database, log: Log): PgBoss {
   const boss = new PgBoss({
-    ...('pglite' in database.jobsBackend
-      ? { db: fromPglite(database.jobsBackend.pglite), backend: 'pglite' as const }
+    ...('embedded' in database.jobsBackend
+      ? { db: inTurns(database.jobsBackend.embedded), backend: 'pglite' as const }
       : serverConnections(database.jobsBackend.connectionString)),
     schema: 'pgboss',
     schedule: false,
@@ -201,7 +201,7 @@ function openBoss(database: Database, log: Log): PgBoss {
 }
 
 async function fetchJobs<Data extends ScoringData>(
-  database: Database,
+  sql: Sql,
   boss: PgBoss,
   queue: QueueName,
   { batchSize, except }: { batchSize: number; except: string[] },
@@ -210,7 +210,7 @@ async function fetchJobs<Data extends ScoringData>(
     batchSize,
     includeMetadata: true,
     ignoreGroups: except,
-    db: handleOf(database),
+    db: handleOf(sql),
   })
   return jobs.map(({ id, retryCount, retryLimit, priority, data }) => ({
     queue,
@@ -220,6 +220,13 @@ async function fetchJobs<Data extends ScoringData>(
     priority,
     data: withoutClaim(data),
   }))
+}
+
+/** The embedded database as pg-boss takes it. */
+function inTurns(embedded: Pick<Embedded, 'execute'>) {
+  return {
+    executeSql: (text: string, values?: unknown[]) => embedded.execute('background', text, values),
+  }
 }
 
 function serverConnections(connectionString: string) {
@@ -260,16 +267,16 @@ const giveBackSql = `
   returning held.id
 `
 
-async function giveBack(database: Database, boss: PgBoss, job: ClaimedJob, delayMs: number) {
+async function giveBack(sql: Sql, boss: PgBoss, job: ClaimedJob, delayMs: number) {
   try {
-    const rows = await database.query(giveBackSql, [job.queue, job.id, job.attempt, delayMs])
+    const rows = await sql.query(giveBackSql, [job.queue, job.id, job.attempt, delayMs])
     if (rows.length === 1) return
   } catch (error) {
     // 23505: a job of this lead began to wait between look and update.
     if (codeOf(error) !== '23505') throw error
   }
   // One that waits covers this one: nothing is lost by ending it.
-  await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(database) })
+  await boss.complete(job.queue, [attemptOf(job)], null, { db: handleOf(sql) })
 }
 
 const attemptOf = (job: ClaimedJob) => ({ id: job.id, retryCount: job.attempt })

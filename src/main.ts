@@ -77,6 +77,7 @@ async function main(): Promise<void> {
   const publicUrl = () => config.publicUrl ?? localUrl(config.host, door.port)
   const app = startApp({
     store: database,
+    background: database.background,
     ingest: database.ingest,
     jobs,
     scorer,
@@ -88,7 +89,7 @@ async function main(): Promise<void> {
     log,
     llmConcurrency: config.llmConcurrency,
     ...(config.openai && { callTimeoutMs: config.openai.timeoutMs }),
-    pruner: pruner(database, config.retention, jobs.forgetLead),
+    pruner: pruner(database.background, config.retention, jobs.forgetLead),
     scoringHeldMax: config.scoringHeldMax,
     window,
     runsJobs: config.role !== 'web',
@@ -250,7 +251,7 @@ function openScorer({ openai }: Config, database: Database, log: Log, metrics: M
     log: ({ level, ...event }: OpenAiEvent) => log[level](event, event.event),
   }
   const budget = aiBudget({
-    sql: database,
+    sql: database.background,
     now: Date.now,
     onChange: ({ workspaceId, paused }) =>
       paused

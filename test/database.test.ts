@@ -104,7 +104,7 @@ test('a snapshot sees one moment', async () => {
 
 test('entities read what SQL wrote', async () => {
   const { id } = await makeWorkspace(database, 'by entity')
-  const workspace = await database.fork().findOneOrFail(Workspace, { id })
+  const workspace = await database.transaction(({ em }) => em.findOneOrFail(Workspace, { id }))
   assert.is(workspace.name, 'by entity')
   assert.is(workspace.feedSeq, 0)
   assert.instance(workspace.createdAt, Date)

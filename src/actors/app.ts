@@ -4,7 +4,7 @@
  */
 import type { ModelCircuit, ModelLife } from '../domain/ai/model-life.ts'
 import { type Channel, channels } from '../domain/channels/inbound-event.ts'
-import type { Sql } from '../domain/sql.ts'
+import type { Sql, Store } from '../domain/sql.ts'
 import { postProcessQueueOf, SCORING_QUEUE } from '../job-queues.ts'
 import type { ScoringData } from '../jobs.ts'
 import { warnOf } from '../log.ts'
@@ -36,6 +36,8 @@ import {
 export interface AppOptions
   extends Omit<WorkerOptions, 'hasTimeFor'>,
     Pick<CaretakerOptions, 'budget' | 'modelWatch' | 'pruner'> {
+  /** For the jobs; absent: they have no other way to the database than the rest. */
+  background?: Store
   /** The ingest's own way to the database. */
   ingest: Sql & { turns: number }
   llmConcurrency: number
@@ -88,16 +90,17 @@ export function startApp(options: AppOptions): App {
   const { traces } = options
   const feed = feedActor(system, { store, onError: warnOf(log, 'feed'), traces })
   const shared = { gate: llmGate, feed }
-  const dispatch = options.runsJobs ? startWorker(system, options, shared) : null
+  const work = { ...options, store: options.background ?? store }
+  const dispatch = options.runsJobs ? startWorker(system, work, shared) : null
   const wakeScoring = () => dispatch?.wake(SCORING_QUEUE)
   const caretakers = dispatch
-    ? startCaretakers(system, { ...options, retryParked: true }, wakeScoring)
+    ? startCaretakers(system, { ...work, retryParked: true }, wakeScoring)
     : null
   if (options.isEmbedded) {
     const onKept = (tables: number) => log.debug({ tables }, 'upkeep of a table')
-    upkeepActor({ system, store, onKept, onError: warnOf(log, 'upkeep') })
+    upkeepActor({ system, store: work.store, onKept, onError: warnOf(log, 'upkeep') })
   }
-  const draining = drains({ ...options, cares: dispatch === null, onCrash }, shared)
+  const draining = drains({ ...work, cares: dispatch === null, onCrash }, shared)
   const commits = sharedCommits({
     store: options.ingest,
     turns: options.ingest.turns,

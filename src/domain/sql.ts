@@ -18,8 +18,6 @@ export interface Tx extends Sql {
 export interface Store extends Sql {
   /** Runs `work` in one transaction; a throw rolls it back. Lost serialisation races are retried. */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
-  /** A fresh unit of work for reads and small writes through entities. */
-  fork(): EntityManager
 }
 
 export interface TransactionOptions {

@@ -1,0 +1,64 @@
+/**
+ * The thread of the embedded database: opens it and runs what `database-embedded.ts` sends, one after
+ * the other. A statement of PGlite holds its thread until it is done; on the service's own, webhooks
+ * and sockets stood still meanwhile.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { PGlite } from '@electric-sql/pglite'
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
+import type { Opening, Reply, Statement } from './database-embedded.ts'
+
+const port = parentPort
+if (!port) throw new Error('database-thread.ts runs as a thread of the service')
+const { place, asText } = workerData as Opening
+
+const opening = PGlite.create(place, {
+  extensions: { pg_trgm },
+  parsers: Object.fromEntries(asText.map((oid) => [oid, (text: string) => text])),
+})
+
+// Before it is open: a thread that listens to nothing ends.
+port.on('message', ({ id, text, params }: Statement) => {
+  run(text, params).then(
+    (result) => {
+      port.postMessage({ id, ...result } satisfies Reply)
+      if (text === null) port.close()
+    },
+    (error: unknown) => {
+      port.postMessage({ id, error: fieldsOf(error) } satisfies Reply)
+      // The database's memory is no longer to be trusted; what is on disk is recovered by a start.
+      if (error instanceof WebAssembly.RuntimeError) setImmediate(() => Promise.reject(error))
+    },
+  )
+})
+
+const pglite = await opening
+port.postMessage({ id: 0, rows: [], affected: 0 } satisfies Reply)
+
+async function run(text: string | null, params: unknown[] | null) {
+  if (text === null) {
+    await pglite.close()
+    return { rows: [], affected: 0 }
+  }
+  if (params) {
+    const { rows, affectedRows = 0 } = await pglite.query<object>(text, params)
+    return { rows, affected: affectedRows }
+  }
+  const results = await pglite.exec(text)
+  return { rows: results.flatMap(({ rows }) => rows as object[]), affected: 0 }
+}
+
+/** Without the statement and its parameters: these hold what people wrote, and errors are logged. */
+function fieldsOf(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const {
+    query: _query,
+    params: _params,
+    queryOptions: _options,
+    ...fields
+  } = error as never as {
+    [field: string]: unknown
+  }
+  const { name, message, stack } = error
+  return { ...fields, name, message, stack }
+}

@@ -1,0 +1,135 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import * as assert from 'uvu/assert'
+import { type Embedded, openEmbedded } from '../src/database-embedded.ts'
+import { isDatabaseAway } from '../src/domain/sql.ts'
+import { suite } from './support/suite.ts'
+
+const TIMESTAMPTZ = 1184
+const DATE = 1082
+const test = suite('the embedded database in its thread')
+let database: Embedded
+test.before(async () => {
+  database = await openEmbedded({
+    place: 'memory://',
+    asText: [TIMESTAMPTZ, DATE],
+    onLost: () => {},
+  })
+})
+test.after(() => database.close())
+
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const settled = await promise.then(
+    () => null,
+    (error: Error) => error,
+  )
+  assert.ok(settled, 'it went through')
+  return settled as Error
+}
+
+const rowOf = async (text: string, params: unknown[] = []) =>
+  (await database.query<Record<string, unknown>>('foreground', text, params))[0]
+
+test('values go there and back as they are', async () => {
+  const bytes = Buffer.from('a body with \0 and ü')
+  const row = await rowOf(
+    `select $1::bytea as bytes, $2::jsonb as json, $3::text[] as list, $4::text as nothing,
+       $5::timestamptz as at, array[date '2026-11-28'] as days, 7::int as number, true as yes`,
+    [bytes.subarray(2, 6), { a: [1, null] }, ['x', 'y z'], null, new Date(0)],
+  )
+  assert.equal(Buffer.from(row?.bytes as Uint8Array), bytes.subarray(2, 6))
+  assert.equal(row?.json, { a: [1, null] })
+  assert.equal(row?.list, ['x', 'y z'])
+  assert.is(row?.nothing, null)
+  assert.is(Date.parse(String(row?.at)), 0)
+  assert.type(row?.at, 'string')
+  assert.equal(row?.days, ['2026-11-28'])
+  assert.is(row?.number, 7)
+  assert.is(row?.yes, true)
+})
+
+test('an error tells its code and constraint, and not what the statement held', async () => {
+  await database.execute('background', 'create table person (name text constraint known not null)')
+  const refused = await rejection(rowOf('insert into person values ($1), (null)', ['Dana Example']))
+  const fields = { ...refused } as Record<string, unknown>
+  assert.is(fields.code, '23502')
+  assert.is(fields.column, 'name')
+  assert.is(isDatabaseAway(refused), false)
+  assert.not.match(JSON.stringify([refused.message, fields]), /Dana/)
+  assert.equal(await rowOf('select count(*)::int as n from person'), { n: 0 })
+})
+
+test('several statements that fail amid a transaction leave none open', async () => {
+  await rejection(database.execute('background', 'begin; select 1 / 0; commit'))
+  assert.equal(await rowOf('select 1 as fine'), { fine: 1 })
+  const { rows } = await database.execute('background', 'begin; select 2 as two; commit')
+  assert.equal(rows, [{ two: 2 }])
+})
+
+test('nobody comes between the statements of a transaction', async () => {
+  const orm = new Kysely<never>({ dialect: new PostgresDialect({ pool: database.pool }) })
+  await database.execute('background', 'create table counted (n int)')
+  const inside = orm.transaction().execute(async (tx) => {
+    await sql`insert into counted values (1)`.execute(tx)
+    // Asked for now, answered after the transaction: it must not be seen halfway, or become part of it.
+    const other = rowOf('select count(*)::int as n from counted')
+    await sql`insert into counted values (2)`.execute(tx)
+    return { other }
+  })
+  assert.equal(await (await inside).other, { n: 2 })
+  const rolledBack = orm.transaction().execute(async (tx) => {
+    const { numAffectedRows } = await sql`delete from counted`.execute(tx)
+    assert.is(numAffectedRows, 2n)
+    throw new Error('changed my mind')
+  })
+  assert.match((await rejection(rolledBack)).message, 'changed my mind')
+  assert.equal(await rowOf('select count(*)::int as n from counted'), { n: 2 })
+})
+
+test('what runs in the background lane waits behind an ingest that came later', async () => {
+  const orm = new Kysely<never>({ dialect: new PostgresDialect({ pool: database.pool }) })
+  const done: string[] = []
+  const background = [1, 2, 3].map((n) =>
+    database.inLane('background', async () => {
+      await sql`select ${n}::int`.execute(orm)
+      done.push(`background ${n}`)
+    }),
+  )
+  // Until the first of them has the session.
+  await Promise.resolve()
+  const ingest = database.query('ingest', 'select 1', []).then(() => void done.push('ingest'))
+  assert.is(database.meters().idle, 0)
+  await Promise.all([...background, ingest])
+  assert.is(done.indexOf('ingest') <= 1, true, done.join())
+  assert.equal(database.meters(), { name: 'embedded', open: 1, idle: 1, waiting: 0, max: 1 })
+})
+
+test('a thread that ends takes every statement with it, and says so once', async () => {
+  const lost: Error[] = []
+  const dying = await openEmbedded({
+    ...{ place: 'memory://', asText: [] },
+    thread: new URL('./support/dying-thread.ts', import.meta.url),
+    onLost: (error) => void lost.push(error),
+  })
+  const asked = [1, 2].map(() => rejection(dying.query('ingest', 'select 1', [])))
+  for (const error of [...(await Promise.all(asked)), await rejection(dying.close())]) {
+    assert.is(isDatabaseAway(error), true)
+  }
+  assert.is(lost.length, 1)
+})
+
+test('a directory that cannot be opened is a refusal, not a database', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'leadpulse-embedded-'))
+  writeFileSync(join(dir, 'PG_VERSION'), '9.6\n')
+  const opening = openEmbedded({
+    ...{ place: dir, asText: [] },
+    onLost: () => assert.unreachable('it was never opened'),
+  })
+  assert.match((await rejection(opening)).message, 'embedded database')
+  rmSync(dir, { recursive: true })
+  assert.is(existsSync(dir), false)
+})
+
+test.run()
