@@ -23,6 +23,8 @@ export interface Statement {
   id: number
   text: string | null
   params: unknown[] | null
+  /** To be kept prepared (`database-kept.ts`). */
+  kept: boolean
 }
 
 /** From the thread. */
@@ -31,8 +33,8 @@ export type Reply =
   | { id: number; error: Record<string, unknown> }
 
 export interface Embedded {
-  /** One turn for one statement. */
-  query<Row>(lane: Lane, text: string, params: unknown[]): Promise<Row[]>
+  /** One turn in the ingest's lane for one statement, whose text comes again and is kept prepared. */
+  ingest(text: string, params: unknown[]): Promise<object[]>
   /** Several statements at once, or one, as pg-boss sends them; a failed one leaves nothing open. */
   execute(lane: Lane, text: string, params?: unknown[]): Promise<{ rows: object[] }>
   /** For the query builder; `connect` waits for a turn in the lane of `inLane`, else in front. */
@@ -73,8 +75,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   }
 
   return {
-    query: <Row>(lane: Lane, text: string, params: unknown[]) =>
-      inTurn(lane, async () => (await send(text, params)).rows as Row[]),
+    ingest: (text, params) => inTurn('ingest', async () => (await send(text, params, true)).rows),
     execute: (lane, text, params = []) =>
       inTurn(lane, async () => {
         try {
@@ -144,11 +145,11 @@ async function startThread({ onLost, thread, place, asText }: EmbeddedOptions) {
     new Promise<{ rows: object[]; affected: number }>((resolve, reject) => {
       asked.set(id, { resolve, reject })
     })
-  function send(text: string | null, params: unknown[] | null) {
+  function send(text: string | null, params: unknown[] | null, kept = false) {
     if (lost) return Promise.reject(lost)
     lastId += 1
     const answer = answerTo(lastId)
-    worker.postMessage({ id: lastId, text, params } satisfies Statement)
+    worker.postMessage({ id: lastId, text, params, kept } satisfies Statement)
     return answer
   }
 

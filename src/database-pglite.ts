@@ -37,7 +37,8 @@ export async function openPglite(dataDir: string, { log }: DatabaseOptions) {
     kind: 'pglite',
     jobsBackend: { embedded },
     ingest: {
-      query: (text, params = []) => embedded.query('ingest', text, params),
+      query: async <Row>(text: string, params: unknown[] = []) =>
+        (await embedded.ingest(text, params)) as Row[],
       turns: PGLITE_INGEST_TURNS,
     },
     inBackground: (work) => embedded.inLane('background', work),

@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import type { Opening, Reply, Statement } from './database-embedded.ts'
+import { type KeptStatements, keptStatements } from './database-kept.ts'
 
 const port = parentPort
 if (!port) throw new Error('database-thread.ts runs as a thread of the service')
@@ -18,11 +19,11 @@ const opening = PGlite.create(place, {
 })
 
 // Before it is open: a thread that listens to nothing ends.
-port.on('message', ({ id, text, params }: Statement) => {
-  run(text, params).then(
+port.on('message', ({ id, ...statement }: Statement) => {
+  run(statement).then(
     (result) => {
       port.postMessage({ id, ...result } satisfies Reply)
-      if (text === null) port.close()
+      if (statement.text === null) port.close()
     },
     (error: unknown) => {
       port.postMessage({ id, error: fieldsOf(error) } satisfies Reply)
@@ -33,15 +34,17 @@ port.on('message', ({ id, text, params }: Statement) => {
 })
 
 const pglite = await opening
+const keptQuery = keptStatements(pglite)
 port.postMessage({ id: 0, rows: [], affected: 0 } satisfies Reply)
 
-async function run(text: string | null, params: unknown[] | null) {
+async function run({ text, params, kept }: Omit<Statement, 'id'>) {
   if (text === null) {
     await pglite.close()
     return { rows: [], affected: 0 }
   }
   if (params) {
-    const { rows, affectedRows = 0 } = await pglite.query<object>(text, params)
+    const query: KeptStatements = kept ? keptQuery : (text, params) => pglite.query(text, params)
+    const { rows, affectedRows = 0 } = await query(text, params)
     return { rows, affected: affectedRows }
   }
   const results = await pglite.exec(text)

@@ -29,8 +29,10 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
   return settled as Error
 }
 
-const rowOf = async (text: string, params: unknown[] = []) =>
-  (await database.query<Record<string, unknown>>('foreground', text, params))[0]
+async function rowOf(text: string, params: unknown[] = []) {
+  const [row] = (await database.execute('foreground', text, params)).rows
+  return row as Record<string, unknown> | undefined
+}
 
 test('values go there and back as they are', async () => {
   const bytes = Buffer.from('a body with \0 and ü')
@@ -59,6 +61,44 @@ test('an error tells its code and constraint, and not what the statement held', 
   assert.is(isDatabaseAway(refused), false)
   assert.not.match(JSON.stringify([refused.message, fields]), /Dana/)
   assert.equal(await rowOf('select count(*)::int as n from person'), { n: 0 })
+})
+
+test('a statement that is kept takes other values, and sees what has changed since', async () => {
+  await database.execute('background', 'create table kept (n int, at timestamptz, list text[])')
+  const insert = 'insert into kept values ($1, $2, $3::text[]) returning n, list'
+  for (const n of [1, 2, 3]) {
+    const values = [n, new Date(n), n === 2 ? null : ['a', `"${n}"`]]
+    assert.equal(await database.ingest(insert, values), [{ n, list: values[2] }])
+  }
+  assert.equal(
+    await database.ingest('select n, at from kept where n > $1 order by n limit 1', [2]),
+    [{ n: 3, at: '1970-01-01 00:00:00.003+00' }],
+  )
+  const all = 'select * from kept where $1 and n < 2'
+  assert.equal(Object.keys((await database.ingest(all, [true]))[0] ?? {}), ['n', 'at', 'list'])
+  assert.equal(await database.ingest(all, [false]), [])
+})
+
+test('a kept statement that is refused is refused alone', async () => {
+  await database.execute('background', 'create table unique_one (n int primary key)')
+  const insert = 'insert into unique_one select * from unnest($1::int[])'
+  await database.ingest(insert, [[1]])
+  const refused = await rejection(database.ingest(insert, [[2, 1]]))
+  assert.is((refused as Error & { code?: string }).code, '23505')
+  await database.ingest(insert, [[3]])
+  assert.equal(await rowOf('select array_agg(n order by n) as all from unique_one'), {
+    all: [1, 3],
+  })
+  const wrong = () => rejection(database.ingest('select nowhere from unique_one where n = $1', [1]))
+  assert.match((await wrong()).message, 'nowhere')
+  assert.match((await wrong()).message, 'nowhere')
+})
+
+test('more different texts than are kept are answered, too', async () => {
+  const KEPT_AND_MORE = 60
+  for (let n = 0; n < KEPT_AND_MORE; n++) {
+    assert.equal(await database.ingest(`select ${n} + $1::int as sum`, [1]), [{ sum: n + 1 }])
+  }
 })
 
 test('several statements that fail amid a transaction leave none open', async () => {
@@ -99,7 +139,7 @@ test('what runs in the background lane waits behind an ingest that came later', 
   )
   // Until the first of them has the session.
   await Promise.resolve()
-  const ingest = database.query('ingest', 'select 1', []).then(() => void done.push('ingest'))
+  const ingest = database.ingest('select 1', []).then(() => void done.push('ingest'))
   assert.is(database.meters().idle, 0)
   await Promise.all([...background, ingest])
   assert.is(done.indexOf('ingest') <= 1, true, done.join())
@@ -113,7 +153,7 @@ test('a thread that ends takes every statement with it, and says so once', async
     thread: new URL('./support/dying-thread.ts', import.meta.url),
     onLost: (error) => void lost.push(error),
   })
-  const asked = [1, 2].map(() => rejection(dying.query('ingest', 'select 1', [])))
+  const asked = [1, 2].map(() => rejection(dying.ingest('select 1', [])))
   for (const error of [...(await Promise.all(asked)), await rejection(dying.close())]) {
     assert.is(isDatabaseAway(error), true)
   }

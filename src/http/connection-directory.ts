@@ -1,6 +1,7 @@
 /**
  * From a webhook token to its connection. Kept in memory for a few seconds, so that a burst costs
- * one look-up; a rotation or deletion in another process is seen when the entry has run out.
+ * one look-up; a rotation or deletion in another process is seen when the entry has run out. What is
+ * in use is looked up again before that, so that nobody waits for it.
  */
 import { LRUCache } from 'lru-cache'
 import type { KnownConnection } from '../actors/intake.ts'
@@ -23,6 +24,8 @@ export interface ConnectionDirectory {
 
 /** Below the five seconds within which a revoked token must be refused everywhere. */
 const REMEMBERED_MS = 4000
+/** Left of these when a token in use is looked up again; a database under load takes its time. */
+const RENEWED_MS = 2000
 /** Unknown tokens are remembered, too, but may not push out the known ones. */
 const CONNECTIONS_MAX = 10_000
 
@@ -40,6 +43,8 @@ export function connectionDirectory(
 ): ConnectionDirectory {
   const known = new LRUCache<string, KnownConnection>({ max: CONNECTIONS_MAX, ttl: REMEMBERED_MS })
   const unknown = new LRUCache<string, true>({ max: CONNECTIONS_MAX, ttl: REMEMBERED_MS })
+  /** Under way. Hundreds may ask for a token in the moment that its look-up takes. */
+  let asked = new Map<string, Promise<KnownConnection | null>>()
 
   async function lookUp(tokenHash: string): Promise<KnownConnection | null> {
     const [row] = await sql.query<ConnectionRow>(
@@ -64,11 +69,28 @@ export function connectionDirectory(
     return provider.signatureSchema.parse(unseal(sealedSignature, id))
   }
 
-  async function findNew(channel: string, tokenHash: string): Promise<KnownConnection | null> {
-    const connection = await lookUp(tokenHash)
-    if (connection) known.set(tokenHash, connection)
-    else unknown.set(tokenHash, true)
-    return connection?.channel === channel ? connection : null
+  function ask(tokenHash: string): Promise<KnownConnection | null> {
+    const earlier = asked.get(tokenHash)
+    if (earlier) return earlier
+    const asking = asked
+    const answer = lookUp(tokenHash)
+      .then((connection) => {
+        // Else forgotten meanwhile: what was read may be from before the change.
+        if (asking === asked) remember(tokenHash, connection)
+        return connection
+      })
+      .finally(() => asking.delete(tokenHash))
+    asking.set(tokenHash, answer)
+    return answer
+  }
+
+  function remember(tokenHash: string, connection: KnownConnection | null): void {
+    if (connection) {
+      known.set(tokenHash, connection)
+    } else {
+      known.delete(tokenHash)
+      unknown.set(tokenHash, true)
+    }
   }
 
   return {
@@ -77,11 +99,16 @@ export function connectionDirectory(
         return null
       }
       const tokenHash = hashToken(token)
+      const ofChannel = (found: KnownConnection | null) =>
+        found?.channel === channel ? found : null
       const connection = known.get(tokenHash)
-      if (connection) return connection.channel === channel ? connection : null
-      return unknown.has(tokenHash) ? null : findNew(channel, tokenHash)
+      if (!connection) return unknown.has(tokenHash) ? null : ask(tokenHash).then(ofChannel)
+      // Should it fail, whoever comes after the entry has run out is told.
+      if (known.getRemainingTTL(tokenHash) < RENEWED_MS) ask(tokenHash).catch(() => {})
+      return ofChannel(connection)
     },
     forget() {
+      asked = new Map()
       known.clear()
       unknown.clear()
     },

@@ -8,6 +8,7 @@ import {
   deleteConnection,
   rotateConnection,
 } from '../../src/domain/connections.ts'
+import type { Sql } from '../../src/domain/sql.ts'
 import {
   type ConnectionDirectory,
   connectionDirectory,
@@ -42,6 +43,20 @@ async function connect() {
   })
 }
 
+/** Counts the look-ups; each is answered when `answer` resolves. */
+function watched(sql: Sql, answer: () => Promise<void>) {
+  const counted = {
+    count: 0,
+    async query<Row>(text: string, params?: unknown[]) {
+      counted.count += 1
+      const rows = await sql.query<Row>(text, params)
+      await answer()
+      return rows
+    },
+  }
+  return counted
+}
+
 /** Asks all the time, as busy senders do: use must not keep a token alive. */
 const gone = (token: string) =>
   until(
@@ -56,6 +71,56 @@ test('a known token is answered at once, without a look-up', async () => {
   const again = directory.find('email', token)
   assert.not(again instanceof Promise)
   assert.is(directory.find('sms', token), null)
+})
+
+test('a burst for a token that is not remembered is one look-up', async () => {
+  const { id, token } = await connect()
+  const sql = watched(database, async () => {})
+  const fresh = connectionDirectory(sql, () => null)
+  const found = await Promise.all(Array.from({ length: 20 }, () => fresh.find('email', token)))
+  assert.equal([...new Set(found.map((each) => each?.id))], [id])
+  const strangers = Array.from({ length: 20 }, () => fresh.find('email', `no-such-${token}`))
+  assert.equal([...new Set(await Promise.all(strangers))], [null])
+  assert.is(sql.count, 2)
+})
+
+test('nobody waits for the look-up of a token in use', async () => {
+  const { id, token } = await connect()
+  const sql = watched(database, async () => {})
+  const busy = connectionDirectory(sql, () => null)
+  await busy.find('email', token)
+  const found = new Set<unknown>()
+  await until(
+    async () => {
+      const answer = busy.find('email', token)
+      found.add(answer instanceof Promise ? 'waits' : answer?.id)
+      return sql.count
+    },
+    // The first, and two renewals: the entry itself would have run out.
+    (count) => count >= 3,
+    2 * HEARD_WITHIN_MS,
+  )
+  assert.equal([...found], [id])
+})
+
+test('what was read before a rotation is not remembered after it', async () => {
+  const { id, token } = await connect()
+  const read = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  const sql = watched(database, () => {
+    read.resolve()
+    return answer.promise
+  })
+  const slow = connectionDirectory(sql, () => null)
+  const before = slow.find('email', token)
+  await read.promise
+  await deleteConnection(database, { workspaceId, connectionId: id })
+  slow.forget()
+  answer.resolve()
+  assert.is((await before)?.id, id)
+  const after = slow.find('email', token)
+  assert.ok(after instanceof Promise)
+  assert.is(await after, null)
 })
 
 test('a token in use is refused within 5 s of the deletion of its connection', async () => {
