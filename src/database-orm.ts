@@ -23,8 +23,8 @@ export interface Database extends Store {
    */
   ingest: Sql & { turns: number }
   /**
-   * For jobs and upkeep. On the embedded database, which has one session for all, they take turns with
-   * the ingest and with people who wait; on a server it is the same as the rest.
+   * For jobs and upkeep. On a server they have connections of their own; on the embedded database, which
+   * has one session for all, they take turns with the ingest and with people who wait.
    */
   background: Store
   pools(): PoolMeters[]
@@ -64,10 +64,10 @@ export function ormOptions() {
 export function databaseOn(
   orm: MikroORM,
   {
-    inBackground = (work) => work(),
+    inBackground,
     ...rest
   }: Pick<Database, 'kind' | 'jobsBackend' | 'ingest' | 'pools' | 'close'> & {
-    inBackground?<T>(work: () => Promise<T>): Promise<T>
+    inBackground<T>(work: () => Promise<T>): Promise<T>
   },
 ): Database {
   const connection = () => orm.em.getDriver().getConnection() as unknown as AbstractSqlConnection

@@ -17,8 +17,6 @@ import {
 export interface PoolOptions extends PoolConfig {
   /** A connection broke; what ran on it fails by itself. */
   onBroken(error: Error): void
-  /** To look at it from outside. */
-  onOpen?(pool: Pool): void
 }
 
 /** Connections of one pool; `waiting`: who waits for one. */
@@ -35,19 +33,23 @@ export function metersOf(name: string, pool: Pool): PoolMeters {
   return { name, open, idle, waiting, max: pool.options.max }
 }
 
-export function pooledDialect({ onBroken, onOpen, ...config }: PoolOptions): PostgresDialect {
+/** `pick`: the pool to take the next connection from; one of `pools`, which end with the dialect. */
+export function pooledDialect(pools: Pool[], pick = (): Pool => pools[0] as Pool): PostgresDialect {
+  return new PostgresDialect({
+    pool: {
+      options: {},
+      connect: async () => lease(await pick().connect()),
+      end: async () => void (await Promise.all(pools.map((pool) => pool.end()))),
+    },
+  })
+}
+
+export function openPool({ onBroken, ...config }: PoolOptions): Pool {
   const pool = new Pool(config)
-  onOpen?.(pool)
   // An `error` event that nobody hears ends the process; the pool listens to idle clients only.
   pool.on('error', onBroken)
   pool.on('connect', (client) => client.on('error', onBroken))
-  return new PostgresDialect({
-    pool: {
-      options: pool.options,
-      connect: async () => lease(await pool.connect()),
-      end: () => pool.end(),
-    },
-  })
+  return pool
 }
 
 /** After these a failed connection is nobody's: no transaction object exists to give it back. */

@@ -1,10 +1,12 @@
 /** PostgreSQL, a server: its pools, how long anything may wait for it, and migrating it alone. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { MikroORM } from '@mikro-orm/core'
 import { createPostgreSqlTypeParsers, PostgreSqlDriver } from '@mikro-orm/postgresql'
-import { Client, type Pool, type PoolConfig, TypeOverrides } from 'pg'
+import type { PostgresDialect } from 'kysely'
+import { Client, type PoolConfig, TypeOverrides } from 'pg'
 import array from 'postgres-array'
 import { type DatabaseOptions, databaseOn, ormOptions } from './database-orm.ts'
-import { metersOf, type PoolMeters, pooledDialect } from './database-pool.ts'
+import { metersOf, openPool, pooledDialect } from './database-pool.ts'
 import { preparedSql } from './database-prepared.ts'
 import { codeOf } from './domain/sql.ts'
 import { StartupError } from './startup-error.ts'
@@ -31,37 +33,46 @@ const waits = {
  */
 const ingestWaits = { ...waits, statement_timeout: 4000, lock_timeout: 3000, query_timeout: 5000 }
 
-export async function openPostgres(url: string, { log, poolMax = 12 }: DatabaseOptions) {
+/**
+ * Jobs wait their turn in a row of their own, as long as it takes: so many that one more fails after
+ * two seconds have gone wrong for no reason.
+ */
+const backgroundWaits = { ...waits, connectionTimeoutMillis: 10_000 }
+
+export async function openPostgres(url: string, { log, poolMax = 6 }: DatabaseOptions) {
   await checkServer(url)
-  const pools: (() => PoolMeters)[] = []
-  const open = (limits: PoolConfig, onOpen = (_pool: Pool) => {}) =>
+  const poolOf = (limits: PoolConfig) =>
+    openPool({
+      ...limits,
+      connectionString: url,
+      types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
+      application_name: 'leadpulse',
+      onBroken: (error) => log.warn({ component: 'database', code: codeOf(error) }, error.message),
+    })
+  const open = (dialect: PostgresDialect) =>
     MikroORM.init({
       ...ormOptions(),
       driver: PostgreSqlDriver,
       clientUrl: url,
-      driverOptions: pooledDialect({
-        ...limits,
-        connectionString: url,
-        types: typesOf(createPostgreSqlTypeParsers((text) => array.parse(text))),
-        application_name: 'leadpulse',
-        onOpen,
-        onBroken: (error) =>
-          log.warn({ component: 'database', code: codeOf(error) }, error.message),
-      }),
+      driverOptions: dialect,
       logger: (message: string) => log.info({ component: 'orm' }, message),
       colors: false,
     })
-  const orm = await open({ ...waits, max: poolMax }, (pool) =>
-    pools.push(() => metersOf('main', pool)),
+  const main = poolOf({ ...waits, max: poolMax })
+  const background = poolOf({ ...backgroundWaits, max: poolMax })
+  const isBackground = new AsyncLocalStorage<true>()
+  const orm = await open(
+    pooledDialect([main, background], () => (isBackground.getStore() ? background : main)),
   )
   // An index of a large table takes minutes: migrations are not bounded in time, nor in wait.
-  await migrateAlone(url, orm, () => open({ keepAlive: true, max: 1 }))
+  await migrateAlone(url, orm, () => open(pooledDialect([poolOf({ keepAlive: true, max: 1 })])))
   const ingest = preparedSql({ ...ingestWaits, connectionString: url }, log)
   return databaseOn(orm, {
     kind: 'postgres',
     jobsBackend: { connectionString: url },
     ingest: { ...ingest.sql, turns: POSTGRES_INGEST_TURNS },
-    pools: () => [...pools.map((meters) => meters()), ingest.meters()],
+    inBackground: (work) => isBackground.run(true, work),
+    pools: () => [metersOf('main', main), metersOf('background', background), ingest.meters()],
     close: async () => {
       await ingest.close()
       await orm.close(true)

@@ -3,7 +3,7 @@ import { CompiledQuery, Kysely } from 'kysely'
 import { Client } from 'pg'
 import * as assert from 'uvu/assert'
 import { type Database, openDatabase } from '../src/database.ts'
-import { pooledDialect } from '../src/database-pool.ts'
+import { openPool, pooledDialect } from '../src/database-pool.ts'
 import { silentLog, storage, type TestStorage, testStorage } from './support/database.ts'
 import { suite } from './support/suite.ts'
 
@@ -79,13 +79,15 @@ if (storage === 'postgres') {
   test('a connection that went silent is replaced, and a new one answers', async () => {
     const network = await muteableProxy(new URL(place.databaseUrl as string))
     const kysely = new Kysely<unknown>({
-      dialect: pooledDialect({
-        connectionString: network.url,
-        max: 1,
-        connectionTimeoutMillis: 2000,
-        query_timeout: 300,
-        onBroken: () => undefined,
-      }),
+      dialect: pooledDialect([
+        openPool({
+          connectionString: network.url,
+          max: 1,
+          connectionTimeoutMillis: 2000,
+          query_timeout: 300,
+          onBroken: () => undefined,
+        }),
+      ]),
     })
     const ask = () => outcome(kysely.executeQuery(CompiledQuery.raw('select 1')))
     assert.is(await ask(), 'done')

@@ -18,7 +18,7 @@ export interface Backlog {
 }
 
 /** Accepted requests are to be answered within 250 ms; reading, parsing and answering take the rest. */
-export const WAIT_MAX_MS = 110
+export const WAIT_MAX_MS = 80
 /** What waits longer no longer moves: half a second is no chance of a busy moment any more. */
 const STANDSTILL_MS = 500
 /** Fewer tell what a commit costs, not what a row does. */
