@@ -1,7 +1,7 @@
 /**
  * The embedded database as the service sees it: a thread of its own (`database-thread.ts`) with one
- * session, whose turns are shared out by lanes (`database-turns.ts`). It looks like a pool to the
- * query builder, and a connection taken from it is the session until it is released.
+ * session, whose turns are shared out by lanes (`database-turns.ts`): one statement, or one transaction.
+ * It looks like a pool to the query builder.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
@@ -23,21 +23,28 @@ export interface Statement {
   id: number
   text: string | null
   params: unknown[] | null
-  /** To be kept prepared (`database-kept.ts`). */
+  /** May be kept prepared (`database-kept.ts`). */
   kept: boolean
+  /** Begins the transaction whose first statement this is. */
+  begin: string | null
+}
+
+type Sent = Pick<Statement, 'text' | 'params'> & Partial<Statement>
+
+export interface Done {
+  rows: object[]
+  affected: number
 }
 
 /** From the thread. */
-export type Reply =
-  | { id: number; rows: object[]; affected: number }
-  | { id: number; error: Record<string, unknown> }
+export type Reply = ({ id: number } & Done) | { id: number; error: Record<string, unknown> }
 
 export interface Embedded {
   /** One turn in the ingest's lane for one statement, whose text comes again and is kept prepared. */
   ingest(text: string, params: unknown[]): Promise<object[]>
   /** Several statements at once, or one, as pg-boss sends them; a failed one leaves nothing open. */
   execute(lane: Lane, text: string, params?: unknown[]): Promise<{ rows: object[] }>
-  /** For the query builder; `connect` waits for a turn in the lane of `inLane`, else in front. */
+  /** For the query builder; its statements wait in the lane of `inLane`, else in front. */
   pool: PostgresPool
   inLane<T>(lane: Lane, work: () => Promise<T>): Promise<T>
   meters(): PoolMeters
@@ -52,50 +59,96 @@ export interface EmbeddedOptions extends Opening {
 }
 
 interface Asked {
-  resolve(reply: { rows: object[]; affected: number }): void
+  resolve(done: Done): void
   reject(error: Error): void
 }
 
 /** What a server says that crashed: the statement is not at fault (`isDatabaseAway`). */
 const CRASHED = '57P02'
 
+/** So that the thread has the next statement while the answer to the last one is read. */
+const IN_THREAD_MAX = 2
+const BEGIN = /^(begin|start transaction)\b/
+const END = /^(commit|rollback)$/
+const NOTHING: Done = { rows: [], affected: 0 }
+
 /** Rejects when the database cannot be opened. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { send, close } = await startThread(options)
   const order = turns()
+  /** A turn was used up, but the thread has enough to do. */
+  let isOwed = false
+  const thread = await startThread(options, () => {
+    if (!isOwed || thread.pending() >= IN_THREAD_MAX) return
+    isOwed = false
+    order.giveBack()
+  })
+  const { send } = thread
   const laneNow = new AsyncLocalStorage<Lane>()
 
-  async function inTurn<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
+  /** Sends the last statement of a turn, and does not wait for its answer to let the next one send. */
+  function sendLast(statement: Sent): Promise<Done> {
+    const answer = send(statement)
+    if (thread.pending() < IN_THREAD_MAX) order.giveBack()
+    else isOwed = true
+    return answer
+  }
+
+  async function alone(lane: Lane, statement: Sent): Promise<Done> {
+    await order.take(lane)
+    return sendLast(statement)
+  }
+
+  /** Several statements; a failed one may leave a transaction that an earlier one began. */
+  async function script(lane: Lane, text: string): Promise<Done> {
     await order.take(lane)
     try {
-      return await work()
+      return await send({ text, params: null })
+    } catch (error) {
+      await send({ text: 'rollback', params: [] }).catch(() => {})
+      throw error
     } finally {
       order.giveBack()
     }
   }
 
+  /** A transaction takes its turn with its first statement, and is one whatever it holds. */
+  function connection(lane: Lane) {
+    let begin: string | null = null
+    let isOpen = false
+    return async (text: string, params: unknown[] = []): Promise<Done> => {
+      if (BEGIN.test(text)) {
+        begin = text
+        return NOTHING
+      }
+      // A page's lists are made up of their filters, and planned by them.
+      const statement = { text, params, kept: lane === 'background', begin }
+      if (!isOpen && begin === null) return alone(lane, statement)
+      begin = null
+      if (END.test(text)) {
+        if (!isOpen) return NOTHING
+        isOpen = false
+        return sendLast(statement)
+      }
+      if (!isOpen) await order.take(lane)
+      isOpen = true
+      return send(statement)
+    }
+  }
+
   return {
-    ingest: (text, params) => inTurn('ingest', async () => (await send(text, params, true)).rows),
+    ingest: async (text, params) => (await alone('ingest', { text, params, kept: true })).rows,
     execute: (lane, text, params = []) =>
-      inTurn(lane, async () => {
-        try {
-          return await send(text, params.length > 0 ? params : null)
-        } catch (error) {
-          // Of several statements the first may have begun a transaction.
-          await send('rollback', []).catch(() => {})
-          throw error
-        }
-      }),
+      params.length > 0 ? alone(lane, { text, params }) : script(lane, text),
     pool: {
       async connect() {
-        await order.take(laneNow.getStore() ?? 'foreground')
+        const query = connection(laneNow.getStore() ?? 'foreground')
         return {
-          query: (async (text: string, params: unknown[] = []) => {
-            const { rows, affected } = await send(text, params)
+          query: (async (text: string, params?: unknown[]) => {
+            const { rows, affected } = await query(text, params)
             // The count is read only where the command is one that changes rows; PGlite tells none.
             return { command: 'UPDATE', rowCount: affected, rows }
           }) as PostgresPoolClient['query'],
-          release: order.giveBack,
+          release: () => {},
         }
       },
       end: async () => {},
@@ -105,15 +158,17 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     meters: () => ({
       name: 'embedded',
       open: 1,
-      idle: order.isTaken() ? 0 : 1,
+      idle: order.isTaken() || thread.pending() > 0 ? 0 : 1,
       waiting: order.waiting(),
       max: 1,
     }),
-    close,
+    close: thread.close,
   }
 }
 
-async function startThread({ onLost, thread, place, asText }: EmbeddedOptions) {
+/** `onAnswer`: one less is pending. */
+async function startThread(options: EmbeddedOptions, onAnswer: () => void) {
+  const { onLost, thread, place, asText } = options
   const worker = new Worker(thread ?? new URL('./database-thread.ts', import.meta.url), {
     workerData: { place, asText } satisfies Opening,
   })
@@ -129,7 +184,9 @@ async function startThread({ onLost, thread, place, asText }: EmbeddedOptions) {
     const failed = [...asked.values()]
     asked.clear()
     for (const { reject } of failed) reject(lost)
-    if (opened && !closing) onLost(lost)
+    if (!opened) return
+    onAnswer()
+    if (!closing) onLost(lost)
   }
 
   worker.on('message', (reply: Reply) => {
@@ -137,19 +194,20 @@ async function startThread({ onLost, thread, place, asText }: EmbeddedOptions) {
     asked.delete(reply.id)
     if ('error' in reply) waiting?.reject(asError(reply.error))
     else waiting?.resolve(reply)
+    if (opened) onAnswer()
   })
   worker.on('error', lose)
   worker.on('exit', () => lose())
 
   const answerTo = (id: number) =>
-    new Promise<{ rows: object[]; affected: number }>((resolve, reject) => {
+    new Promise<Done>((resolve, reject) => {
       asked.set(id, { resolve, reject })
     })
-  function send(text: string | null, params: unknown[] | null, kept = false) {
+  function send({ text, params, kept = false, begin = null }: Sent): Promise<Done> {
     if (lost) return Promise.reject(lost)
     lastId += 1
     const answer = answerTo(lastId)
-    worker.postMessage({ id: lastId, text, params, kept } satisfies Statement)
+    worker.postMessage({ id: lastId, text, params, kept, begin } satisfies Statement)
     return answer
   }
 
@@ -158,9 +216,10 @@ async function startThread({ onLost, thread, place, asText }: EmbeddedOptions) {
   opened = true
   return {
     send,
+    pending: () => asked.size,
     close() {
       const ended = once(worker, 'exit')
-      closing ??= send(null, null).then(() => ended.then(() => {}))
+      closing ??= send({ text: null, params: null }).then(() => ended.then(() => {}))
       return closing
     },
   }

@@ -6,7 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
-import type { Opening, Reply, Statement } from './database-embedded.ts'
+import type { Done, Opening, Reply, Statement } from './database-embedded.ts'
 import { type KeptStatements, keptStatements } from './database-kept.ts'
 
 const port = parentPort
@@ -18,9 +18,13 @@ const opening = PGlite.create(place, {
   parsers: Object.fromEntries(asText.map((oid) => [oid, (text: string) => text])),
 })
 
+let last: Promise<unknown> = Promise.resolve()
 // Before it is open: a thread that listens to nothing ends.
 port.on('message', ({ id, ...statement }: Statement) => {
-  run(statement).then(
+  // In the order they came: what ends a transaction goes before what is none of it.
+  const answer = last.then(() => run(statement))
+  last = answer.catch(() => {})
+  answer.then(
     (result) => {
       port.postMessage({ id, ...result } satisfies Reply)
       if (statement.text === null) port.close()
@@ -37,7 +41,8 @@ const pglite = await opening
 const keptQuery = keptStatements(pglite)
 port.postMessage({ id: 0, rows: [], affected: 0 } satisfies Reply)
 
-async function run({ text, params, kept }: Omit<Statement, 'id'>) {
+async function run({ text, params, kept, begin }: Omit<Statement, 'id'>): Promise<Done> {
+  if (begin) await pglite.exec(begin)
   if (text === null) {
     await pglite.close()
     return { rows: [], affected: 0 }
