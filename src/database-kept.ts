@@ -4,7 +4,7 @@
  * PGlite's `query` prepares each anew, so this says in the wire protocol what it would say, without
  * those two. A plan is made anew when one of its tables was analyzed, which upkeep does as they grow.
  */
-import { type PGlite, parse, protocol } from '@electric-sql/pglite'
+import { messages, type PGlite, parse, protocol } from '@electric-sql/pglite'
 
 const { serialize } = protocol
 /** The ingest has about a dozen, jobs some fifty; a text beyond it is planned each time. */
@@ -14,10 +14,16 @@ const USES_MIN = 3
 /** How best to claim jobs depends on how many wait just now: 100,000 may come between two analyses. */
 const CLAIM = /skip locked/i
 
+type Message = Awaited<ReturnType<PGlite['execProtocol']>>['messages'][number]
+
 interface Kept {
   name: string
   /** Types of its parameters, as OIDs. */
   types: number[]
+  /** What its rows are made of; none where it answers none. */
+  described: Message[]
+  /** Of these alone: PGlite copies all it is given, and it has hundreds. */
+  parsers: PGlite['parsers']
 }
 
 export type KeptStatements = (
@@ -43,15 +49,26 @@ export function keptStatements(pglite: PGlite): KeptStatements {
     return false
   }
 
-  const send = async (message: Uint8Array) =>
-    (await pglite.execProtocol(message, { syncToFs: false })).messages
+  const send = async (...parts: Uint8Array[]): Promise<Message[]> =>
+    (await pglite.execProtocol(Buffer.concat(parts), { syncToFs: false })).messages
 
   async function prepare(text: string): Promise<Kept> {
     const name = `kept_${kept.size}`
-    await send(serialize.parse({ name, text }))
-    const described = await send(serialize.describe({ type: 'S', name }))
-    const types = parse.parseDescribeStatementResults(described)
-    const statement = { name, types }
+    const described = await send(
+      serialize.parse({ name, text }),
+      serialize.describe({ type: 'S', name }),
+      serialize.sync(),
+    )
+    const row = described.find((message) => message instanceof messages.RowDescriptionMessage)
+    const oids = row?.fields.map(({ dataTypeID }) => dataTypeID) ?? []
+    const statement = {
+      name,
+      types: parse.parseDescribeStatementResults(described),
+      described: row ? [row] : [],
+      parsers: Object.fromEntries(
+        oids.flatMap((oid) => (pglite.parsers[oid] ? [[oid, pglite.parsers[oid]]] : [])),
+      ),
+    }
     kept.set(text, statement)
     return statement
   }
@@ -65,24 +82,17 @@ export function keptStatements(pglite: PGlite): KeptStatements {
   return async (text, params) => {
     if (!isWorthIt(text)) return pglite.query<object>(text, params)
     return pglite.runExclusive(async () => {
-      const replies: Awaited<ReturnType<typeof send>> = []
-      try {
-        const { name, types } = kept.get(text) ?? (await prepare(text))
-        const values = params.map((value, index) => textOf(value, types[index]))
-        for (const message of [
-          serialize.bind({ statement: name, values }),
-          serialize.describe({ type: 'P' }),
-          serialize.execute({}),
-        ]) {
-          replies.push(...(await send(message)))
-        }
-      } finally {
+      const { name, types, described, parsers } = kept.get(text) ?? (await prepare(text))
+      const values = params.map((value, index) => textOf(value, types[index]))
+      const done = await send(
+        serialize.bind({ statement: name, values }),
+        serialize.execute({}),
         // Commits; after an error it ends the refused transaction.
-        replies.push(...(await send(serialize.sync())))
-      }
+        serialize.sync(),
+      )
       await pglite.syncToFs()
-      const [result] = parse.parseResults(replies, pglite.parsers)
-      return (result ?? { rows: [] }) as { rows: object[]; affectedRows?: number }
+      const [result] = parse.parseResults([...described, ...done], parsers)
+      return result as { rows: object[]; affectedRows?: number }
     })
   }
 }

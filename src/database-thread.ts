@@ -42,7 +42,7 @@ const keptQuery = keptStatements(pglite)
 port.postMessage({ id: 0, rows: [], affected: 0 } satisfies Reply)
 
 async function run({ text, params, kept, begin }: Omit<Statement, 'id'>): Promise<Done> {
-  if (begin) await pglite.exec(begin)
+  if (begin) await keptQuery(begin, [])
   if (text === null) {
     await pglite.close()
     return { rows: [], affected: 0 }
