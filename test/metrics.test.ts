@@ -107,7 +107,8 @@ test('gate, actors, jobs, feed, event loop and database are looked up', () => {
   assert.is(value('leadpulse_up_database'), 1)
   assert.ok(value('nodejs_eventloop_lag_p99_seconds') > 0)
   if (place.databaseUrl)
-    assert.is(value('leadpulse_database_pool', { pool: 'main', of: 'max' }), 12)
+    for (const pool of ['main', 'background'])
+      assert.is(value('leadpulse_database_pool', { pool, of: 'max' }), 6)
 })
 
 test('no label is an id, an address or a secret', () => {

@@ -13,6 +13,7 @@ const test = suite('several processes on one database')
 let database: Database
 let jobs: Jobs
 let workspaceId: string
+const started: App[] = []
 test.before(async () => {
   database = await testDatabase()
   jobs = openJobs(database, silentLog)
@@ -20,6 +21,8 @@ test.before(async () => {
   workspaceId = (await makeWorkspace(database)).id
 })
 test.after(async () => {
+  // A test that failed left them running, and the process would never end.
+  await Promise.all(started.map((app) => app.stop()))
   await jobs.stop()
   await database.close()
 })
@@ -57,6 +60,7 @@ function startProcess(over: { jobs?: Jobs } = {}): Process {
     now: Date.now,
     random: Math.random,
   })
+  started.push(app)
   return {
     app,
     calls: () => calls,
@@ -126,9 +130,9 @@ test('a process with more than it can do leaves work to the others', async () =>
   await until(
     async () => {
       await newLead(busy)
-      return idle.calls()
+      return [busy.calls(), idle.calls()]
     },
-    (count) => count > 0,
+    (counts) => counts.every((count) => count > 0),
   )
   assert.is(busy.calls(), 1)
   const answering = setInterval(() => {
