@@ -207,7 +207,13 @@ async function startThread(options: EmbeddedOptions, onAnswer: () => void) {
     if (lost) return Promise.reject(lost)
     lastId += 1
     const answer = answerTo(lastId)
-    worker.postMessage({ id: lastId, text, params, kept, begin } satisfies Statement)
+    try {
+      worker.postMessage({ id: lastId, text, params, kept, begin } satisfies Statement)
+    } catch (error) {
+      // A parameter that cannot be sent, a function say; nothing is asked.
+      asked.delete(lastId)
+      return Promise.reject(error)
+    }
     return answer
   }
 

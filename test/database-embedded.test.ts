@@ -105,6 +105,14 @@ test('more different texts than are kept are answered, too', async () => {
   }
 })
 
+test('a parameter that no thread can be sent is refused, and holds up nobody', async () => {
+  const unsendable = [() => 'a function']
+  await rejection(database.ingest('select $1::text', unsendable))
+  await rejection(rowOf('select $1::text', unsendable))
+  assert.is(database.meters().idle, 1)
+  assert.equal(await rowOf('select 1 as fine'), { fine: 1 })
+})
+
 test('several statements that fail amid a transaction leave none open', async () => {
   await rejection(database.execute('background', 'begin; select 1 / 0; commit'))
   assert.equal(await rowOf('select 1 as fine'), { fine: 1 })
