@@ -56,7 +56,10 @@ export function claimsActor(options: ClaimsOptions): Actor<Message> {
       /** One at a time: a database that hangs gets no heap of them. */
       let beating = false
 
-      function stopAll(lost: ClaimedJob[]): void {
+      function stopAll(refused: ClaimedJob[]): void {
+        // What ended while the heartbeat was under way has nothing left to renew.
+        const claims = new Set(held.claims())
+        const lost = refused.filter((job) => claims.has(job))
         if (lost.length === 0) return
         for (const job of lost) held.lose(job)
         options.onError('claims', new Error(`${lost.length} lost: not renewed in time`))

@@ -103,6 +103,29 @@ test('a claim that the heartbeat misses is stopped; its slot is free', async () 
   assert.equal([...held.scorers.keys()], ['lead-2'])
 })
 
+test('a job that ends while the heartbeat is under way is not reported as lost', async () => {
+  let beats = 0
+  const ended = scorerOf('lead-1')
+  const { held, errors } = claims({
+    touch: async (jobs) => {
+      beats += 1
+      held.drop(ended.job)
+      return jobs
+    },
+  })
+  held.takeScoring(ended)
+  // Heartbeats of nothing ask nobody: the next one shows that this one's answer was heard.
+  await until(async () => beats, Boolean)
+  held.takeScoring(scorerOf('lead-2'))
+  await until(
+    async () => errors,
+    (seen) => seen.includes('claims'),
+  )
+  assert.is(beats, 2)
+  assert.equal(errors, ['claims'])
+  assert.not.ok(ended.stopped())
+})
+
 test('what the dead held is taken over, and the dispatcher hears of it', async () => {
   const found = [3, 0]
   let woken = 0
