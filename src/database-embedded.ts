@@ -4,9 +4,9 @@
  * It looks like a pool to the query builder.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import { connection } from './database-connection.ts'
 import type { PoolMeters } from './database-pool.ts'
 import { type Lane, turns } from './database-turns.ts'
 
@@ -29,7 +29,7 @@ export interface Statement {
   begin: string | null
 }
 
-type Sent = Pick<Statement, 'text' | 'params'> & Partial<Statement>
+export type Sent = Pick<Statement, 'text' | 'params'> & Partial<Statement>
 
 export interface Done {
   rows: object[]
@@ -68,9 +68,6 @@ const CRASHED = '57P02'
 
 /** So that the thread has the next statement while the answer to the last one is read. */
 const IN_THREAD_MAX = 2
-const BEGIN = /^(begin|start transaction)\b/
-const END = /^(commit|rollback)$/
-const NOTHING: Done = { rows: [], affected: 0 }
 
 /** Rejects when the database cannot be opened. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
@@ -111,37 +108,14 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     }
   }
 
-  /** A transaction takes its turn with its first statement, and is one whatever it holds. */
-  function connection(lane: Lane) {
-    let begin: string | null = null
-    let isOpen = false
-    return async (text: string, params: unknown[] = []): Promise<Done> => {
-      if (BEGIN.test(text)) {
-        begin = text
-        return NOTHING
-      }
-      // A page's lists are made up of their filters, and planned by them.
-      const statement = { text, params, kept: lane === 'background', begin }
-      if (!isOpen && begin === null) return alone(lane, statement)
-      begin = null
-      if (END.test(text)) {
-        if (!isOpen) return NOTHING
-        isOpen = false
-        return sendLast(statement)
-      }
-      if (!isOpen) await order.take(lane)
-      isOpen = true
-      return send(statement)
-    }
-  }
-
+  const way = { take: order.take, send, sendLast, alone }
   return {
     ingest: async (text, params) => (await alone('ingest', { text, params, kept: true })).rows,
     execute: (lane, text, params = []) =>
       params.length > 0 ? alone(lane, { text, params }) : script(lane, text),
     pool: {
       async connect() {
-        const query = connection(laneNow.getStore() ?? 'foreground')
+        const query = connection(laneNow.getStore() ?? 'foreground', way)
         return {
           query: (async (text: string, params?: unknown[]) => {
             const { rows, affected } = await query(text, params)
@@ -197,7 +171,14 @@ async function startThread(options: EmbeddedOptions, onAnswer: () => void) {
     if (opened) onAnswer()
   })
   worker.on('error', lose)
-  worker.on('exit', () => lose())
+  // An answer that cannot be read belongs to nobody, and whoever asked would wait for ever.
+  worker.on('messageerror', lose)
+  const ended = new Promise<void>((resolve) => {
+    worker.on('exit', () => {
+      lose()
+      resolve()
+    })
+  })
 
   const answerTo = (id: number) =>
     new Promise<Done>((resolve, reject) => {
@@ -224,8 +205,7 @@ async function startThread(options: EmbeddedOptions, onAnswer: () => void) {
     send,
     pending: () => asked.size,
     close() {
-      const ended = once(worker, 'exit')
-      closing ??= send({ text: null, params: null }).then(() => ended.then(() => {}))
+      closing ??= send({ text: null, params: null }).then(() => ended)
       return closing
     },
   }

@@ -26,13 +26,33 @@ interface Kept {
   parsers: PGlite['parsers']
 }
 
+/**
+ * PGlite catches what its database dies of, a stack that is too deep say, and answers as if there were
+ * no rows: a statement that was never carried out looks like one that found nothing. What tells them
+ * apart is that a server ends each statement with word of it.
+ */
+export class CrashedError extends Error {
+  readonly code = '57P02'
+  constructor() {
+    super('the embedded database did not carry a statement out')
+  }
+}
+
+function demand(replies: Message[], ...names: string[]): void {
+  for (const name of names) {
+    if (!replies.some((reply) => reply.name === name)) throw new CrashedError()
+  }
+}
+
 export type KeptStatements = (
   text: string,
   params: unknown[],
+  mayKeep: boolean,
 ) => Promise<{ rows: object[]; affectedRows?: number }>
 
 export function keptStatements(pglite: PGlite): KeptStatements {
   const kept = new Map<string, Kept>()
+  let lastName = 0
   /** Of texts that are not kept. */
   const uses = new Map<string, number>()
 
@@ -53,12 +73,15 @@ export function keptStatements(pglite: PGlite): KeptStatements {
     (await pglite.execProtocol(Buffer.concat(parts), { syncToFs: false })).messages
 
   async function prepare(text: string): Promise<Kept> {
-    const name = `kept_${kept.size}`
+    // Also where the last one failed: its name may be taken.
+    lastName += 1
+    const name = `kept_${lastName}`
     const described = await send(
       serialize.parse({ name, text }),
       serialize.describe({ type: 'S', name }),
       serialize.sync(),
     )
+    demand(described, 'parseComplete', 'readyForQuery')
     const row = described.find((message) => message instanceof messages.RowDescriptionMessage)
     const oids = row?.fields.map(({ dataTypeID }) => dataTypeID) ?? []
     const statement = {
@@ -79,8 +102,14 @@ export function keptStatements(pglite: PGlite): KeptStatements {
     return serializer ? serializer(value) : String(value)
   }
 
-  return async (text, params) => {
-    if (!isWorthIt(text)) return pglite.query<object>(text, params)
+  async function unkept(text: string, params: unknown[]) {
+    const result = await pglite.query<object>(text, params)
+    if (result.command === undefined) throw new CrashedError()
+    return result
+  }
+
+  return async (text, params, mayKeep) => {
+    if (!mayKeep || !isWorthIt(text)) return unkept(text, params)
     return pglite.runExclusive(async () => {
       const { name, types, described, parsers } = kept.get(text) ?? (await prepare(text))
       const values = params.map((value, index) => textOf(value, types[index]))
@@ -90,6 +119,7 @@ export function keptStatements(pglite: PGlite): KeptStatements {
         // Commits; after an error it ends the refused transaction.
         serialize.sync(),
       )
+      demand(done, 'commandComplete', 'readyForQuery')
       await pglite.syncToFs()
       const [result] = parse.parseResults([...described, ...done], parsers)
       return result as { rows: object[]; affectedRows?: number }

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import * as assert from 'uvu/assert'
 import { type Embedded, openEmbedded } from '../src/database-embedded.ts'
 import { isDatabaseAway } from '../src/domain/sql.ts'
@@ -111,6 +111,57 @@ test('a parameter that no thread can be sent is refused, and holds up nobody', a
   await rejection(rowOf('select $1::text', unsendable))
   assert.is(database.meters().idle, 1)
   assert.equal(await rowOf('select 1 as fine'), { fine: 1 })
+})
+
+test('an end that comes while the first statement waits leaves nothing open', async () => {
+  const orm = new Kysely<never>({ dialect: new PostgresDialect({ pool: database.pool }) })
+  await database.execute('background', 'create table halfway (n int)')
+  const busy = database.execute('background', 'select count(*) from generate_series(1, 300000)')
+  const failing = orm
+    .transaction()
+    .execute((tx) =>
+      Promise.all([
+        sql`insert into halfway values (1)`.execute(tx),
+        Promise.reject(new Error('meanwhile')),
+      ]),
+    )
+  assert.match((await rejection(failing)).message, 'meanwhile')
+  await busy
+  assert.equal(await rowOf('select count(*)::int as n from halfway'), { n: 0 })
+  assert.is(database.meters().idle, 1)
+})
+
+test('a transaction whose first statement cannot be sent commits nothing', async () => {
+  const orm = new Kysely<never>({ dialect: new PostgresDialect({ pool: database.pool }) })
+  await database.execute('background', 'create table unsent (n int)')
+  await orm.transaction().execute(async (tx) => {
+    await rejection(tx.executeQuery(CompiledQuery.raw('select $1::text', [() => 1])))
+    const refused = await rejection(sql`insert into unsent values (1)`.execute(tx))
+    assert.is((refused as Error & { code?: string }).code, '25P02')
+  })
+  assert.equal(await rowOf('select count(*)::int as n from unsent'), { n: 0 })
+})
+
+test('what the database dies of is no success: nothing more is answered', async () => {
+  const lost: Error[] = []
+  const crashing = await openEmbedded({
+    ...{ place: 'memory://', asText: [] },
+    onLost: (error) => void lost.push(error),
+  })
+  const DEPTH = 100_000
+  const deep = '['.repeat(DEPTH) + ']'.repeat(DEPTH)
+  await crashing.execute('background', 'create table tree (v jsonb)')
+  const insert = 'insert into tree values ($1)'
+  for (let n = 0; n < 4; n++) await crashing.ingest(insert, ['[]'])
+  // The second is there already when the first dies.
+  const both = [crashing.ingest(insert, [deep]), crashing.ingest(insert, ['[]'])]
+  for (const error of await Promise.all(both.map(rejection))) {
+    assert.is(isDatabaseAway(error), true, error.message)
+  }
+  const after = await rejection(crashing.ingest(insert, ['[]']))
+  assert.is(isDatabaseAway(after), true)
+  await rejection(crashing.close())
+  assert.is(lost.length, 1)
 })
 
 test('several statements that fail amid a transaction leave none open', async () => {
