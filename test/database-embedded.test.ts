@@ -95,6 +95,19 @@ test('a kept statement that is refused is refused alone', async () => {
   for (let n = 0; n < 5; n++) assert.match((await wrong()).message, 'nowhere')
 })
 
+test('a kept statement is prepared anew when its rows are made up otherwise', async () => {
+  await database.execute('background', 'create table grown (a int)')
+  const all = 'select * from grown where $1'
+  for (let n = 0; n < 4; n++) await database.ingest(all, [true])
+  await database.execute(
+    'background',
+    'alter table grown add b int; insert into grown values (1, 2)',
+  )
+  const refused = await rejection(database.ingest(all, [true]))
+  assert.is((refused as Error & { code?: string }).code, '0A000')
+  for (let n = 0; n < 4; n++) assert.equal(await database.ingest(all, [true]), [{ a: 1, b: 2 }])
+})
+
 test('more different texts than are kept are answered, too', async () => {
   const KEPT_AND_MORE = 260
   for (let n = 0; n < KEPT_AND_MORE * 3; n++) {

@@ -24,6 +24,8 @@ export interface ConnectionDirectory {
 
 /** Below the five seconds within which a revoked token must be refused everywhere. */
 const REMEMBERED_MS = 4000
+/** A look-up that takes longer may be on a connection that went silent: the next one asks anew. */
+const JOINED_MS = 1000
 /** Left of these when a token in use is looked up again; a database under load takes its time. */
 const RENEWED_MS = 2000
 /** Unknown tokens are remembered, too, but may not push out the known ones. */
@@ -44,7 +46,7 @@ export function connectionDirectory(
   const known = new LRUCache<string, KnownConnection>({ max: CONNECTIONS_MAX, ttl: REMEMBERED_MS })
   const unknown = new LRUCache<string, true>({ max: CONNECTIONS_MAX, ttl: REMEMBERED_MS })
   /** Under way. Hundreds may ask for a token in the moment that its look-up takes. */
-  let asked = new Map<string, Promise<KnownConnection | null>>()
+  let asked = new Map<string, { at: number; answer: Promise<KnownConnection | null> }>()
 
   async function lookUp(tokenHash: string): Promise<KnownConnection | null> {
     const [row] = await sql.query<ConnectionRow>(
@@ -70,26 +72,30 @@ export function connectionDirectory(
   }
 
   function ask(tokenHash: string): Promise<KnownConnection | null> {
+    const at = performance.now()
     const earlier = asked.get(tokenHash)
-    if (earlier) return earlier
+    if (earlier && at - earlier.at < JOINED_MS) return earlier.answer
     const asking = asked
     const answer = lookUp(tokenHash)
       .then((connection) => {
         // Else forgotten meanwhile: what was read may be from before the change.
-        if (asking === asked) remember(tokenHash, connection)
+        if (asking === asked) remember(tokenHash, connection, at)
         return connection
       })
-      .finally(() => asking.delete(tokenHash))
-    asking.set(tokenHash, answer)
+      .finally(() => {
+        if (asking.get(tokenHash)?.answer === answer) asking.delete(tokenHash)
+      })
+    asking.set(tokenHash, { at, answer })
     return answer
   }
 
-  function remember(tokenHash: string, connection: KnownConnection | null): void {
+  /** `askedAt`: what it says is true of then, however long the answer took. */
+  function remember(tokenHash: string, connection: KnownConnection | null, askedAt: number): void {
     if (connection) {
-      known.set(tokenHash, connection)
+      known.set(tokenHash, connection, { start: askedAt })
     } else {
       known.delete(tokenHash)
-      unknown.set(tokenHash, true)
+      unknown.set(tokenHash, true, { start: askedAt })
     }
   }
 

@@ -103,6 +103,27 @@ test('nobody waits for the look-up of a token in use', async () => {
   assert.equal([...found], [id])
 })
 
+test('a look-up that hangs holds up only those who came with it', async () => {
+  const { id, token } = await connect()
+  const read = Promise.withResolvers<void>()
+  let hangs = true
+  const sql = watched(database, () => {
+    read.resolve()
+    return hangs ? new Promise<void>(() => {}) : Promise.resolve()
+  })
+  const silent = connectionDirectory(sql, () => null)
+  void silent.find('email', token)
+  await read.promise
+  hangs = false
+  const found = await until(
+    async () => Promise.race([silent.find('email', token), Promise.resolve(null)]),
+    (each) => each !== null,
+    HEARD_WITHIN_MS,
+  )
+  assert.is(found?.id, id)
+  assert.is(sql.count, 2)
+})
+
 test('what was read before a rotation is not remembered after it', async () => {
   const { id, token } = await connect()
   const read = Promise.withResolvers<void>()
