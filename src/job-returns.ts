@@ -89,13 +89,15 @@ async function redrive(
   if (what.type !== null && what.type !== SCORING_QUEUE) {
     return { jobs: dead.length, leads: unparked }
   }
-  // Parked without a dead letter: it is no longer kept, or the model refused.
+  // Parked without a dead letter: it is no longer kept, or the model refused. A lead that is locked
+  // is being written by what brings it back itself, and is not waited for out of order.
   const leads = await tx.query<{ leadId: string }>(
     `update lead set parked_at = null, updated_at = now()
      where id in (
        select id from lead where workspace_id = $1::uuid and parked_at is not null
          and ($3::text is null or scoring_error = $3)
        order by parked_at, id limit $2
+       for no key update skip locked
      )
      returning id as "leadId"`,
     [what.workspaceId, REDRIVE_MAX, what.error],
@@ -151,7 +153,11 @@ async function bringBack(tx: Tx, jobs: Jobs, dead: DeadLetter[]): Promise<number
   )
   const leads = await tx.query(
     `update lead set parked_at = null, scoring_error = null, updated_at = now()
-     where id = any($1::uuid[]) and parked_at is not null
+     where id in (
+       select id from lead where id = any($1::uuid[]) and parked_at is not null
+       order by id
+       for no key update
+     )
      returning id`,
     [dead.map(({ data }) => data.leadId)],
   )

@@ -93,6 +93,8 @@ export interface Jobs {
 /** A heartbeat that got no answer by then goes on a new connection; claims are long lost by then. */
 const QUERY_LIMIT_MS = 30_000
 
+const byLead = (a: ScoringData, b: ScoringData): number => (a.leadId < b.leadId ? -1 : 1)
+
 /** When this attempt fails, too, the job is dead-lettered. */
 export const isLastAttempt = (job: ClaimedJob): boolean => job.attempt >= job.attemptsMax
 
@@ -131,7 +133,8 @@ export function openJobs(database: Database, log: Log): Jobs {
     },
     async sendScoring(tx, jobs, priority = scoringPriority.live) {
       if (jobs.length === 0) return
-      const rows = jobs.map((data) => ({
+      // In one order, so that two batches with the same leads do not deadlock on their keys.
+      const rows = jobs.toSorted(byLead).map((data) => ({
         data,
         singletonKey: data.leadId,
         priority,

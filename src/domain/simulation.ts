@@ -72,12 +72,17 @@ export async function reportSimulation(sql: Sql, report: SimulationReport): Prom
   )
 }
 
-/** The leads of these messages are made up. */
+/** The leads of these messages are made up. Locked in the ingest's order, which may write them now. */
 export async function markDemo(sql: Sql, messageIds: string[]): Promise<void> {
   if (messageIds.length === 0) return
   await sql.query(
     `update lead set demo = true
-     where not demo and id in (select lead_id from message where id = any($1::uuid[]))`,
+     where id in (
+       select id from lead
+       where not demo and id in (select lead_id from message where id = any($1::uuid[]))
+       order by id
+       for no key update
+     )`,
     [messageIds],
   )
 }

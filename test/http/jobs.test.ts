@@ -3,7 +3,9 @@ import * as assert from 'uvu/assert'
 import { type QueueName, SCORING_QUEUE } from '../../src/job-queues.ts'
 import type { ClaimedJob, PostProcessData } from '../../src/jobs.ts'
 import { ADMIN_TOKEN, CRON_SECRET, type TestApi, testApi, testWorkspace } from '../support/api.ts'
+import { storage } from '../support/database.ts'
 import { insertLead } from '../support/lead-rows.ts'
+import { assertLockOrder } from '../support/lock-order.ts'
 import { suite } from '../support/suite.ts'
 
 const SMS = 'SMS_INBOUND_POST_PROCESS'
@@ -218,6 +220,19 @@ test('a redrive of one error leaves the other failures where they are', async ()
     'parked leads by the reason that stands on them',
   )
 })
+
+if (storage === 'postgres') {
+  test('a redrive never deadlocks with the ingest that writes the same leads', async () => {
+    const leads = [await lead(), await lead()]
+    for (const each of leads.toReversed()) {
+      await sendScoring(each)
+      await failFor(SCORING_QUEUE, 'refused')
+      await park(each)
+    }
+    await assertLockOrder(api.database, leads, () => call('POST', '/redrive'))
+    assert.equal(await Promise.all(leads.map(isParked)), [false, false])
+  })
+}
 
 test('a redrive of an error that no text of the database can be finds nothing', async () => {
   const answer = await call('POST', '/redrive', { error: 'a\u0000bug' })

@@ -1,7 +1,9 @@
 import * as assert from 'uvu/assert'
 import { markDemo, reportSimulation } from '../../src/domain/simulation.ts'
 import { type TestApi, testApi, testWorkspace } from '../support/api.ts'
+import { storage } from '../support/database.ts'
 import { insertLead, insertMessage } from '../support/lead-rows.ts'
+import { assertLockOrder } from '../support/lock-order.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('simulation over HTTP')
@@ -91,6 +93,21 @@ test('removal erases demo leads and nobody else', async () => {
     [demo],
   )
 })
+
+if (storage === 'postgres') {
+  test('marking leads as made up never deadlocks with the ingest that writes them', async () => {
+    const workspaceId = workspace.id
+    const leads: string[] = []
+    const messages: string[] = []
+    for (const seq of [1, 2]) {
+      const leadId = await insertLead(api.database, { workspaceId, messageSeq: 1 })
+      const message = { workspaceId, leadId, body: 'Hi', sentAt: '2026-11-24T09:00:00Z', seq }
+      leads.push(leadId)
+      messages.push(await insertMessage(api.database, message))
+    }
+    await assertLockOrder(api.database, leads, () => markDemo(api.database, messages))
+  })
+}
 
 test('wrong numbers are named, and Clay must not hear of made-up people', async () => {
   const { body } = await call('POST', { seconds: 0, leads: 'many' })
