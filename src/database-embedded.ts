@@ -9,6 +9,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import { connection } from './database-connection.ts'
 import type { PoolMeters } from './database-pool.ts'
 import { type Lane, turns } from './database-turns.ts'
+import { CRASHED } from './domain/sql.ts'
 
 /** What the thread is started with. */
 export interface Opening {
@@ -62,9 +63,6 @@ interface Asked {
   resolve(done: Done): void
   reject(error: Error): void
 }
-
-/** What a server says that crashed: the statement is not at fault (`isDatabaseAway`). */
-const CRASHED = '57P02'
 
 /** So that the thread has the next statement while the answer to the last one is read. */
 const IN_THREAD_MAX = 2

@@ -5,6 +5,7 @@
  * those two. A plan is made anew when one of its tables was analyzed, which upkeep does as they grow.
  */
 import { messages, type PGlite, parse, protocol } from '@electric-sql/pglite'
+import { CRASHED } from './domain/sql.ts'
 
 const { serialize } = protocol
 /** The ingest has about a dozen, jobs some fifty; a text beyond it is planned each time. */
@@ -32,7 +33,7 @@ interface Kept {
  * apart is that a server ends each statement with word of it.
  */
 export class CrashedError extends Error {
-  readonly code = '57P02'
+  readonly code = CRASHED
   constructor() {
     super('the embedded database did not carry a statement out')
   }

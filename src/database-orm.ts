@@ -36,7 +36,7 @@ export interface DatabaseOptions {
   /** Where PGlite lives; `memory` keeps nothing (tests). */
   dataDir: string
   log: Log
-  /** Connections of the ORM's pool; pg-boss has its own few. */
+  /** Connections of each of the two pools, pages and jobs; ingest and pg-boss have their own. */
   poolMax?: number
 }
 

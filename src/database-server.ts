@@ -33,10 +33,7 @@ const waits = {
  */
 const ingestWaits = { ...waits, statement_timeout: 4000, lock_timeout: 3000, query_timeout: 5000 }
 
-/**
- * Jobs wait their turn in a row of their own, as long as it takes: so many that one more fails after
- * two seconds have gone wrong for no reason.
- */
+/** So many jobs may wait for a connection that two seconds are no sign of anything wrong. */
 const backgroundWaits = { ...waits, connectionTimeoutMillis: 10_000 }
 
 export async function openPostgres(url: string, { log, poolMax = 6 }: DatabaseOptions) {

@@ -33,6 +33,9 @@ export function toDateOrNull(value: unknown): Date | null {
   return value == null ? null : toDate(value)
 }
 
+/** SQLSTATE of a server that crashed: the statement is not at fault. */
+export const CRASHED = '57P02'
+
 /** SQLSTATE classes 08 and 57 and socket errors: the database is away, not the statement wrong. */
 const DATABASE_AWAY = /^(08...|57P0.|57014|53300|55P03|ECONN\w+|EPIPE|ETIMEDOUT)$/
 

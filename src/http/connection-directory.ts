@@ -75,17 +75,17 @@ export function connectionDirectory(
     const at = performance.now()
     const earlier = asked.get(tokenHash)
     if (earlier && at - earlier.at < JOINED_MS) return earlier.answer
-    const asking = asked
+    // Else forgotten meanwhile, or asked anew: what was read may be from before a change.
+    const isNewest = () => asked.get(tokenHash)?.answer === answer
     const answer = lookUp(tokenHash)
       .then((connection) => {
-        // Else forgotten meanwhile: what was read may be from before the change.
-        if (asking === asked) remember(tokenHash, connection, at)
+        if (isNewest()) remember(tokenHash, connection, at)
         return connection
       })
       .finally(() => {
-        if (asking.get(tokenHash)?.answer === answer) asking.delete(tokenHash)
+        if (isNewest()) asked.delete(tokenHash)
       })
-    asking.set(tokenHash, { at, answer })
+    asked.set(tokenHash, { at, answer })
     return answer
   }
 
