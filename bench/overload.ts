@@ -56,6 +56,8 @@ interface Overload {
   refusedShare: number
   acceptedP99Ms: number
   refusedP99Ms: number
+  /** Of these, what the load itself came late: it shares the machine's cores. */
+  loadLateP99Ms: number
   /** Refusals without a Retry-After. */
   refusedBare: number
   /** After the overload, until the last refusal of half the capacity. */
@@ -86,6 +88,7 @@ async function overload(storage: string, on: Storage): Promise<Overload[]> {
         refusedShare: Math.round((1 - (over.statuses[200] ?? 0) / all) * 100) / 100,
         acceptedP99Ms: Math.round(over.p99Ms),
         refusedP99Ms: Math.round(over.refusedP99Ms),
+        loadLateP99Ms: Math.round(over.loadLateP99Ms),
         refusedBare: over.refusedBare,
         recoveredMs: Math.round(after.lastRefusedMs),
         rssMb: rssOf(service),
@@ -208,6 +211,7 @@ function printTable(rows: Overload[]): void {
       'refused',
       'p99 ms',
       'refused p99',
+      'load late p99',
       'recovered ms',
       'MB',
     ],
@@ -216,7 +220,13 @@ function printTable(rows: Overload[]): void {
   for (const row of rows) {
     table.push([
       ...[row.storage, row.offeredRps, row.acceptedRps, `${Math.round(row.refusedShare * 100)} %`],
-      ...[row.acceptedP99Ms, row.refusedP99Ms, row.recoveredMs, row.rssMb ?? '–'],
+      ...[
+        row.acceptedP99Ms,
+        row.refusedP99Ms,
+        row.loadLateP99Ms,
+        row.recoveredMs,
+        row.rssMb ?? '–',
+      ],
     ])
   }
   process.stdout.write(`${table.toString()}\n`)

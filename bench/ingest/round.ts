@@ -37,6 +37,8 @@ export interface RoundResult {
   refusedBare: number
   /** From the beginning to the last answer other than 200. */
   lastRefusedMs: number
+  /** How late this process came to what was due; it reads answers as late, and the server is not at fault. */
+  loadLateP99Ms: number
   /** First request not sent. */
   next: number
 }
@@ -50,6 +52,8 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
   const free: Sender[] = []
   /** Due times of requests that no connection was free for, oldest first. */
   const overdue: number[] = []
+  /** Of each request of an open loop: due until this process came to it, free connection or not. */
+  const late: number[] = []
   const finished = Promise.withResolvers<void>()
   const pauses: NodeJS.Timeout[] = []
   let next = round.from
@@ -95,7 +99,7 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
   const measureFrom = begun + round.warmUpMs
   const until = measureFrom + round.measuredMs
   const tally = openTally(begun)
-  const late = setTimeout(
+  const limit = setTimeout(
     () => finished.reject(new Error(`${open} requests have no answer`)),
     round.warmUpMs + round.measuredMs + ANSWERS_LIMIT_MS,
   )
@@ -109,6 +113,7 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
       const stepMs = 1000 / (round.rate ?? 1)
       for (let dueAt = begun; dueAt < until; await sleep(TICK_MS)) {
         for (; dueAt <= performance.now(); dueAt += stepMs) {
+          late.push(performance.now() - dueAt)
           // By turns: the server closes a connection on which nothing was ever asked.
           const sender = free.shift()
           if (sender) send(sender, dueAt)
@@ -119,10 +124,11 @@ export async function runRound(round: Round, all: WebhookRequest[]): Promise<Rou
     isSent = !closed
     if (open > 0) await finished.promise
   } finally {
-    for (const timer of [late, ...pauses]) clearTimeout(timer)
+    for (const timer of [limit, ...pauses]) clearTimeout(timer)
     for (const sender of senders) sender.close()
   }
-  return { ...tally.result(round.measuredMs / 1000), next }
+  late.sort((a, b) => a - b)
+  return { ...tally.result(round.measuredMs / 1000), loadLateP99Ms: quantile(late, 0.99), next }
 }
 
 /** Everything up to the value of Content-Length, per format. */
@@ -163,7 +169,7 @@ function openTally(begun: number) {
         if (retryAfterMs === null) refusedBare += 1
       } else if (measured) latencies.push(tookMs)
     },
-    result(seconds: number): Omit<RoundResult, 'next'> {
+    result(seconds: number): Omit<RoundResult, 'loadLateP99Ms' | 'next'> {
       for (const times of [latencies, refusals]) times.sort((a, b) => a - b)
       return {
         rps: latencies.length / seconds,

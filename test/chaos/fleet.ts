@@ -92,8 +92,9 @@ export function post(of: {
       if (life.hasEnded()) return
       const inTime = await life.stop()
       ended.add(life)
-      if (!inTime || life.end() !== '0')
-        stopFinding = `${name}: SIGTERM ended it with ${life.end()}`
+      if (!inTime || life.end() !== '0') {
+        stopFinding = `${name}: SIGTERM ended it with ${life.end()}: ${endOfLog(life.output())}`
+      }
     },
     kills: () => kills,
     deaths: () => {
@@ -106,6 +107,13 @@ export function post(of: {
       return text.match(new RegExp(pattern, 'g'))?.length ?? 0
     },
   }
+}
+
+/** The last lines that it logged, and of a report that it gave thereafter, where it stood. */
+function endOfLog(output: string): string {
+  const log = output.split('\n').filter((line) => line.startsWith('{"level":'))
+  const [stack = ''] = /"javascriptStack": \{[^}]*\}/.exec(output) ?? []
+  return [...log.slice(-20), stack].join('\n')
 }
 
 /** Lines at level warn or above, as pino writes them. */

@@ -8,6 +8,10 @@ import { join } from 'node:path'
 const main = join(import.meta.dirname, '../../src/main.ts')
 /** Above the service's own 25 s. */
 const STOP_LIMIT_MS = 30_000
+/** One that stands still can write no log: it is asked where, and has so long to tell. */
+const REPORT_MS = 2000
+/** Node's own report, which needs no turn of the event loop; into the output. */
+const reporting = ['--report-on-signal', '--report-signal=SIGUSR2', '--report-filename=stderr']
 
 export interface Greeting {
   url: string
@@ -29,7 +33,7 @@ export interface Incarnation {
   signal(signal: NodeJS.Signals): void
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>
-  /** SIGTERM; resolves with false when it had to be killed in the end. */
+  /** SIGTERM; resolves with false when it had to be killed in the end, after a report where it stood. */
   stop(): Promise<boolean>
 }
 
@@ -39,7 +43,7 @@ export function incarnate(env: NodeJS.ProcessEnv): Incarnation {
       /^(PATH|HOME|TMPDIR|LANG|NODE_COMPILE_CACHE)$/.test(name),
     ),
   )
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [...reporting, main], {
     env: { ...clean, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Ctrl-C goes to the harness alone, which ends its children in order.
@@ -82,13 +86,16 @@ export function incarnate(env: NodeJS.ProcessEnv): Incarnation {
     async stop() {
       if (over) return true
       let inTime = true
-      const limit = setTimeout(() => {
-        inTime = false
-        child.kill('SIGKILL')
-      }, STOP_LIMIT_MS)
+      const timers = [
+        setTimeout(() => {
+          inTime = false
+          child.kill('SIGUSR2')
+        }, STOP_LIMIT_MS),
+        setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS + REPORT_MS),
+      ]
       child.kill('SIGTERM')
       await ended
-      clearTimeout(limit)
+      for (const timer of timers) clearTimeout(timer)
       return inTime
     },
   }
