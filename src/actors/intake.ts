@@ -23,8 +23,8 @@ export type IntakeAnswer =
   | { status: 'ignored'; reason: string }
   | { status: 'rejected'; reason: string; field: string | null }
   | { status: 'malformed'; reason: string }
-  /** Nothing was stored: the sender should come again. */
-  | { status: 'unavailable' }
+  /** Nothing was stored: the sender should come again, soon where there was only no room. */
+  | { status: 'unavailable'; isFull: boolean }
 
 export interface Intake {
   /** Whether a delivery of the channel would be sent away now, however small it is. */
@@ -62,7 +62,7 @@ export function intake({ store, ingests, onError }: IntakeOptions): Intake {
         })
       } catch (error) {
         onError('keep rejected delivery', error)
-        return { status: 'unavailable' }
+        return { status: 'unavailable', isFull: false }
       }
     }
     const { status, reason, field } = refusal
@@ -96,7 +96,8 @@ export function intake({ store, ingests, onError }: IntakeOptions): Intake {
             event,
           }))
           const result = await ingests[connection.channel].offer(offered)
-          if (!result || result.outcome === 'unavailable') return { status: 'unavailable' }
+          if (!result) return { status: 'unavailable', isFull: true }
+          if (result.outcome === 'unavailable') return { status: 'unavailable', isFull: false }
           if (result.outcome === 'stored') return answerOf(result.stored)
           const refusal = { status: 'rejected' as const, reason: result.reason, field: null }
           return refuse(connection, delivery, refusal, keep)

@@ -48,7 +48,12 @@ const DESCRIPTION = `The body is what the connection's provider sends. Provider 
 Answered 200 with \`{"status": "accepted"|"duplicate"|"ignored"|"rejected", "messageId"?, "reason"?, "field"?}\`, never before the message is committed (Twilio: \`<Response/>\`). 401 unknown URL or wrong signature; 400 not the format; 413 too large; 422 a field is wrong (generic only: deliveries of other providers are kept as rejected and answered 200); 503, for GoHighLevel 429, not stored: send again.`
 
 /** Senders that honour it come back after the usual length of a restart. */
-const RETRY_AFTER_SECONDS = 10
+const RESTARTED_SECONDS = 10
+/**
+ * What is full has room within a second. Given by turns: if all that were sent away in a burst came
+ * back at once, they would be sent away again.
+ */
+const ROOM_SECONDS = [1, 2, 3]
 /** With the ingest's own limit it keeps every answer below two seconds or so. */
 const LOOK_UP_MS = 1500
 
@@ -56,6 +61,8 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
   const bodies = bodyReader()
   const connections = new WeakMap<FastifyRequest, KnownConnection>()
   const answers = new WeakMap<FastifyRequest, IntakeAnswer>()
+  let sentAway = 0
+  const roomSeconds = () => ROOM_SECONDS[sentAway++ % ROOM_SECONDS.length] as number
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: FastifyRequest['raw']) => {
@@ -80,6 +87,10 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
     async onRequest(request, reply) {
       const connection = await admit(deps, request, reply)
       if (!connection) return reply
+      // Before the body is read: what is sent away must cost next to nothing.
+      if (deps.intake.isFull(connection.channel)) {
+        return notStored(reply, connection.provider.notStoredStatus, roomSeconds())
+      }
       connections.set(request, connection)
       // The body is read by the provider's rules; an odd media type must not end in 415.
       request.headers['x-original-content-type'] = request.headers['content-type'] ?? ''
@@ -107,6 +118,10 @@ export const webhookRoutes: FastifyPluginAsync<{ deps: WebhookDeps }> = async (a
       const keep = connection.provider.name !== 'generic'
       const answer = await deps.intake.accept(connection, delivery, { keep })
       answers.set(request, answer)
+      if (answer.status === 'unavailable') {
+        const seconds = answer.isFull ? roomSeconds() : RESTARTED_SECONDS
+        return notStored(reply, connection.provider.notStoredStatus, seconds)
+      }
       return send(reply, connection, answer)
     },
   })
@@ -132,16 +147,16 @@ async function admit(
     connection = found instanceof Promise ? await inTime(found) : found
   } catch (error) {
     request.log.warn({ err: error }, 'connection look-up failed')
-    return notStored(reply, channel === 'sms' ? 429 : 503)
+    notStored(reply, channel === 'sms' ? 429 : 503, RESTARTED_SECONDS)
+    return null
   }
-  if (!deps.isOpen()) return notStored(reply, channel === 'sms' ? 429 : 503)
+  if (!deps.isOpen()) {
+    notStored(reply, channel === 'sms' ? 429 : 503, RESTARTED_SECONDS)
+    return null
+  }
   if (!connection) {
     const refusal = new Problem('unauthorized', { detail: 'unknown webhook URL' })
     throw await deps.attempts.refuse(request, refusal)
-  }
-  // Before the body is read: what is sent away must cost next to nothing.
-  if (deps.intake.isFull(connection.channel)) {
-    return notStored(reply, connection.provider.notStoredStatus)
   }
   return connection
 }
@@ -159,12 +174,11 @@ async function inTime<T>(lookUp: Promise<T>): Promise<T> {
   }
 }
 
-function notStored(reply: FastifyReply, status: 503 | 429): null {
-  reply
+function notStored(reply: FastifyReply, status: 503 | 429, retryAfterSeconds: number) {
+  return reply
     .code(status)
-    .header('retry-after', RETRY_AFTER_SECONDS)
+    .header('retry-after', retryAfterSeconds)
     .send({ status: 'unavailable', reason: 'not stored, please send again' })
-  return null
 }
 
 function deliveryOf(
@@ -186,11 +200,11 @@ function deliveryOf(
   }
 }
 
-function send(reply: FastifyReply, { provider }: KnownConnection, answer: IntakeAnswer) {
-  if (answer.status === 'unavailable') {
-    notStored(reply, provider.notStoredStatus)
-    return reply
-  }
+function send(
+  reply: FastifyReply,
+  { provider }: KnownConnection,
+  answer: Exclude<IntakeAnswer, { status: 'unavailable' }>,
+) {
   if (answer.status === 'malformed') {
     throw new Problem('unreadable-body', {
       detail: answer.reason,

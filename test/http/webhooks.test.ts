@@ -466,6 +466,7 @@ test('what is not understood but may matter is kept although it is ignored', asy
 
 test('a channel with a full backlog sends away before it reads, the others go on', async () => {
   const accepted: string[] = []
+  const waits = new Set<unknown>()
   door.state.intake = {
     isFull: (channel) => channel === 'sms',
     accept: async ({ channel }) => {
@@ -481,14 +482,20 @@ test('a channel with a full backlog sends away before it reads, the others go on
     const { path } = await door.connect({ channel, provider })
     const answer = await post(door.server, path, '{}')
     assert.is(answer.status, status)
-    if (status !== 200) assert.is(answer.headers['retry-after'], '10')
+    if (status !== 200) waits.add(answer.headers['retry-after'])
   }
   assert.equal(accepted, ['email'])
+  assert.is(waits.size, 2, 'not all at once')
+  for (const wait of waits) assert.ok(['1', '2', '3'].includes(String(wait)), String(wait))
   door.state.intake = null
 })
 
 test('not stored is 503 with Retry-After, for GoHighLevel 429', async () => {
-  door.state.intake = { isFull: () => false, accept: async () => ({ status: 'unavailable' }) }
+  let isFull = false
+  door.state.intake = {
+    isFull: () => false,
+    accept: async () => ({ status: 'unavailable', isFull }),
+  }
   const all: [Expectation['channel'], ProviderName, number][] = [
     ['email', 'postmark', 503],
     ['sms', 'twilio', 503],
@@ -497,8 +504,15 @@ test('not stored is 503 with Retry-After, for GoHighLevel 429', async () => {
   for (const [channel, provider, status] of all) {
     const answer = await (await door.connect({ channel, provider })).post('{}')
     assert.is(answer.status, status, provider)
-    assert.ok(Number(answer.headers['retry-after']) > 0)
+    assert.is(answer.headers['retry-after'], '10')
   }
+  isFull = true
+  const soon = await (await door.connect({ channel: 'email', provider: 'postmark' })).post('{}')
+  assert.match(
+    String(soon.headers['retry-after']),
+    /^[123]$/,
+    'there was no room when its body was read',
+  )
   door.state.intake = null
   door.state.open = false
   const { path } = await door.connect({ channel: 'email', provider: 'generic' })
