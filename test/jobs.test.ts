@@ -96,6 +96,22 @@ test('a heartbeat names the claims that are gone', async () => {
   assert.equal(await jobs.touch([kept, lost]), [lost])
 })
 
+test('a heartbeat renews however many are held, and names each that is gone', async () => {
+  const MANY = 250
+  const sent = Array.from({ length: MANY }, lead)
+  await jobs.sendScoring(database, sent)
+  const held = await jobs.fetch(SCORING_QUEUE, MANY)
+  assert.is(held.length, MANY)
+  const lost = [held[0], held[150], held[249]] as ClaimedJob[]
+  for (const job of lost) await jobs.complete(database, job)
+  await database.query(`update pgboss.job set heartbeat_on = now() - interval '1 minute'`)
+  assert.equal(await jobs.touch(held), lost)
+  const [row] = await database.query<{ n: number }>(
+    `select count(*)::int as n from pgboss.job where heartbeat_on > now() - interval '30 s'`,
+  )
+  assert.is(row?.n, MANY - lost.length)
+})
+
 test('a released job is due again with no attempt spent', async () => {
   await insert(post())
   const job = await fetchOne<PostProcessData>(SMS)
