@@ -23,6 +23,12 @@ export const WAIT_MAX_MS = 80
 const STANDSTILL_MS = 500
 /** Fewer tell what a commit costs, not what a row does. */
 const TELLING_ROWS = 16
+/**
+ * Of what may wait; fewer tell only by waiting for too long. While less comes than could be stored, a
+ * group is what came during the last commit, and its time by the row is that between two that came:
+ * at a third of the capacity one in a hundred was sent away by it.
+ */
+const TELLING_SHARE = 0.5
 /** Until enough has been stored to tell, and again after a time of rest. */
 const ROW_MS_AT_FIRST = 0.4
 /** Of one row in the averages: some fifty make them follow a database that got slower. */
@@ -69,9 +75,11 @@ export function ingestBacklog(clock: () => number): IngestBacklog {
     const joined = first && open.get(first)
     if (!joined) return
     const stored = storedRows - joined.storedBefore
+    const waited = clock() - joined.at
     if (stored < TELLING_ROWS) return
+    if (waited <= WAIT_MAX_MS && stored < rowsMax() * TELLING_SHARE) return
     const share = Math.min(own * NEWEST_SHARE, NEWEST_SHARE_MAX)
-    const error = (clock() - joined.at) / stored - rowMs
+    const error = waited / stored - rowMs
     deviationMs += (Math.abs(error) - deviationMs) * share
     rowMs += error * share
   }

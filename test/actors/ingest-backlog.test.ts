@@ -55,13 +55,32 @@ function replaceStanding(meanwhile: () => void): void {
 }
 
 test('takes what is stored within the promised wait, by what rows have taken', () => {
-  for (const rowMs of [0.1, 0.5, 1]) {
+  for (const rowMs of [1, 0.5, 0.1]) {
     learn(rowMs, 20)
     const offers = fill()
     const waitMs = (offers.length + 1) * rowMs
     assert.ok(waitMs <= WAIT_MAX_MS && waitMs > WAIT_MAX_MS / 4, `${rowMs}: ${waitMs} ms`)
     leave(offers)
   }
+})
+
+test('learns that rows have become slower as soon as one waited for too long', () => {
+  learn(0.1, 20)
+  learn(1, 20)
+  const offers = fill()
+  assert.ok(offers.length + 1 <= WAIT_MAX_MS, `${offers.length} taken`)
+})
+
+test('what is stored as fast as it comes tells nothing of how fast that could be', () => {
+  const atFirst = fill()
+  leave(atFirst)
+  // A thousand a second, and twenty of them in each commit.
+  for (let n = 0; n < 100; n++) {
+    const group = Array.from({ length: 20 }, () => join(1))
+    now += 20
+    replaceStanding(() => store(group))
+  }
+  assert.is(fill().length, atFirst.length)
 })
 
 test('where waits differ, it takes fewer: the slowest are to be answered in time, too', () => {
