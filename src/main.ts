@@ -25,6 +25,7 @@ import { rulesScorer } from './domain/scoring/rules-scorer.ts'
 import type { Scorer } from './domain/scoring/score.ts'
 import type { WindowDefaults } from './domain/scoring/scoring-input.ts'
 import { hashToken } from './domain/tokens.ts'
+import { analyzeGrown, keepUpWorst } from './domain/upkeep.ts'
 import type { MadeWorkspace } from './domain/workspaces.ts'
 import { adminToken, firstStart, printWelcome } from './first-start.ts'
 import { authenticator } from './http/auth.ts'
@@ -93,7 +94,7 @@ async function main(): Promise<void> {
     scoringHeldMax: config.scoringHeldMax,
     window,
     runsJobs: config.role !== 'web',
-    isEmbedded: database.kind === 'pglite',
+    upkeep: database.kind === 'pglite' ? keepUpWorst : analyzeGrown,
     now: Date.now,
     random: Math.random,
   })

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { actorSystem } from '../src/actors/supervisor.ts'
 import { upkeepActor } from '../src/actors/upkeep.ts'
 import { type Database, openDatabase } from '../src/database.ts'
-import { keepUp, tablesInNeed } from '../src/domain/upkeep.ts'
+import { keepUp, keepUpWorst, tablesInNeed } from '../src/domain/upkeep.ts'
 import { openJobs } from '../src/jobs.ts'
 import { silentLog } from './support/database.ts'
 import { makeWorkspace } from './support/events.ts'
@@ -104,9 +104,13 @@ test('the actor looks again and again, and tells what it cannot do', async () =>
   const failed = Promise.withResolvers<unknown>()
   ends.push(() => system.stop())
   const kept = Promise.withResolvers<number>()
-  upkeepActor({ system, store: database, onKept: kept.resolve, onError: kept.reject })
+  upkeepActor({
+    ...{ system, store: database, upkeep: keepUpWorst },
+    ...{ onKept: kept.resolve, onError: kept.reject },
+  })
   upkeepActor({
     system,
+    upkeep: keepUpWorst,
     store: { query: () => Promise.reject(new Error('no room on the disk')) },
     onKept: () => {},
     onError: failed.resolve,

@@ -43,8 +43,8 @@ export interface AppOptions
   llmConcurrency: number
   /** Of one call to the model; absent where none scores. */
   callTimeoutMs?: number
-  /** The database has no process of its own that keeps up statistics and vacuums. */
-  isEmbedded?: boolean
+  /** Of the kind of the database, every few seconds; absent: its statistics are somebody else's. */
+  upkeep?(store: Sql): Promise<number>
   /** `web` takes webhooks and serves the feed but runs no jobs, unless it is told to drain. */
   runsJobs: boolean
 }
@@ -96,9 +96,10 @@ export function startApp(options: AppOptions): App {
   const caretakers = dispatch
     ? startCaretakers(system, { ...work, retryParked: true }, wakeScoring)
     : null
-  if (options.isEmbedded) {
+  if (options.upkeep) {
+    const { upkeep } = options
     const onKept = (tables: number) => log.debug({ tables }, 'upkeep of a table')
-    upkeepActor({ system, store: work.store, onKept, onError: warnOf(log, 'upkeep') })
+    upkeepActor({ system, store: work.store, upkeep, onKept, onError: warnOf(log, 'upkeep') })
   }
   const draining = drains({ ...work, cares: dispatch === null, onCrash }, shared)
   const commits = sharedCommits({

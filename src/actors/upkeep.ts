@@ -1,12 +1,13 @@
-/** The upkeep actor: does on the embedded database every few seconds what autovacuum does on a server. */
+/** The upkeep actor: sees every few seconds to the table that has the greatest need of it. */
 import type { Sql } from '../domain/sql.ts'
-import { keepUpWorst } from '../domain/upkeep.ts'
 import { repeatingActor } from './repeating.ts'
 import type { ActorSystem } from './supervisor.ts'
 
 export interface UpkeepOptions {
   system: ActorSystem
   store: Sql
+  /** Of `domain/upkeep.ts`, by the kind of the database; answers how many tables had need of it. */
+  upkeep(store: Sql): Promise<number>
   /** How many tables had need of it; the worst one has been seen to. */
   onKept(tables: number): void
   onError(error: unknown): void
@@ -19,11 +20,12 @@ const BETWEEN_MS = 1000
 /** What failed, for lack of room say, fails again, and each time it is a line in the log. */
 const FAILED_MS = 60_000
 
-export function upkeepActor({ system, store, onKept, onError }: UpkeepOptions): void {
+export function upkeepActor(options: UpkeepOptions): void {
+  const { system, store, upkeep, onKept, onError } = options
   repeatingActor({
     system,
     name: 'upkeep',
-    work: () => keepUpWorst(store),
+    work: () => upkeep(store),
     firstMs: LOOK_MS,
     pauseMs: (tables) => (tables > 1 ? BETWEEN_MS : LOOK_MS),
     failedMs: FAILED_MS,
