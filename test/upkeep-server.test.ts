@@ -4,6 +4,7 @@ import type { Database } from '../src/database.ts'
 import { analyzeGrown } from '../src/domain/upkeep.ts'
 import { testDatabase } from './support/database.ts'
 import { makeWorkspace } from './support/events.ts'
+import { insertManyLeads } from './support/lead-rows.ts'
 import { suite } from './support/suite.ts'
 import { until } from './support/until.ts'
 
@@ -20,12 +21,7 @@ test.before(async () => {
 })
 test.after(() => database.close())
 
-const addLeads = (count: number) =>
-  database.query(
-    `insert into lead (id, workspace_id, first_name)
-     select gen_random_uuid(), $1::uuid, 'Dana' from generate_series(1, ${count})`,
-    [workspaceId],
-  )
+const addLeads = (count: number) => insertManyLeads(database, workspaceId, count)
 const rowsOf = async (table: string) => {
   const [row] = await database.query<{ n: number }>(
     'select reltuples::int as n from pg_class where oid = $1::regclass',

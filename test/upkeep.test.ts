@@ -10,6 +10,7 @@ import { keepUp, keepUpWorst, tablesInNeed } from '../src/domain/upkeep.ts'
 import { openJobs } from '../src/jobs.ts'
 import { silentLog } from './support/database.ts'
 import { makeWorkspace } from './support/events.ts'
+import { insertManyLeads } from './support/lead-rows.ts'
 import { suite } from './support/suite.ts'
 
 const test = suite('upkeep')
@@ -32,12 +33,7 @@ test.after(async () => {
 })
 
 const opened = () => openDatabase({ databaseUrl: null, dataDir, log: silentLog })
-const addLeads = (count = LEADS) =>
-  database.query(
-    `insert into lead (id, workspace_id, first_name)
-     select gen_random_uuid(), $1::uuid, 'Dana' from generate_series(1, ${count})`,
-    [workspaceId],
-  )
+const addLeads = (count = LEADS) => insertManyLeads(database, workspaceId, count)
 const figureOf = async (expression: string) => {
   const [row] = await database.query<{ n: unknown }>(
     `select ${expression} as n from pg_class c join pg_stat_all_tables s on s.relid = c.oid

@@ -57,6 +57,15 @@ export async function insertLead(sql: Sql, lead: LeadToInsert): Promise<string> 
   return id
 }
 
+/** So many that only their number counts. */
+export async function insertManyLeads(sql: Sql, workspaceId: string, count: number): Promise<void> {
+  await sql.query(
+    `insert into lead (id, workspace_id, first_name)
+     select gen_random_uuid(), $1::uuid, 'Dana' from generate_series(1, ${count})`,
+    [workspaceId],
+  )
+}
+
 export async function insertMessage(
   sql: Sql,
   message: { workspaceId: string; leadId: string; body: string; sentAt: string; seq?: number },
