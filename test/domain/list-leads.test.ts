@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert'
 import type { Database } from '../../src/database.ts'
 import { channels } from '../../src/domain/channels/inbound-event.ts'
-import { type LeadQuery, scoreFilters } from '../../src/domain/leads/lead-filter.ts'
+import { type LeadQuery, leadFilter, scoreFilters } from '../../src/domain/leads/lead-filter.ts'
 import { type LeadKey, leadOrders, leadSorts } from '../../src/domain/leads/lead-order.ts'
 import type { LeadRow } from '../../src/domain/leads/lead-row.ts'
 import { type Found, leadWays } from '../../src/domain/leads/lead-ways.ts'
@@ -144,14 +144,17 @@ async function everyWay(
   after: LeadKey | null,
 ): Promise<[string, Found[] | null][]> {
   const ways = leadWays(query, { limit, after })
+  const parts = leadFilter(query).search?.parts ?? []
   const answers: [string, Found[] | null][] = []
   for (const bound of [null, 1000, 20, 3]) {
     answers.push([`walk ${bound}`, await ways.walk(database, bound)])
-    if (leadOrders[query.sort].isByActivity && (bound !== null || query.q === null)) {
-      answers.push([`follow ${bound}`, await ways.follow(database, bound)])
+    if (leadOrders[query.sort].isByActivity) {
+      if (query.q === null) answers.push(['first', await ways.first(database)])
+      if (bound !== null) answers.push([`follow ${bound}`, await ways.follow(database, bound)])
     }
-    if (bound !== null) answers.push([`few ${bound}`, await ways.few(database, bound)])
-    if (query.q !== null) answers.push([`words ${bound}`, await ways.words(database, bound)])
+    if (bound !== null && query.q === null && query.sort !== 'name')
+      answers.push([`few ${bound}`, await ways.few(database, bound)])
+    answers.push([`find ${bound}`, await ways.find(database, bound, parts)])
   }
   return answers
 }

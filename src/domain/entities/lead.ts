@@ -96,6 +96,8 @@ const leadSchema = defineEntity({
     lastOutboundAt: p.datetime().nullable(),
     /** Newer of the two above, else creation: the order of the lead list. */
     lastActivityAt: p.datetime().defaultRaw('now()'),
+    /** As in LeadSearch; a list read in its order need not look there. */
+    words: p.text().default(''),
     /** Made up, by a simulation or a test webhook: shown as such, removed together. */
     demo: p.boolean().default(false),
     /** When enrichment was last asked for; a question costs credits. */
@@ -145,7 +147,7 @@ const leadSearchSchema = defineEntity({
     {
       name: 'lead_search_words',
       expression:
-        'create index "lead_search_words" on "lead_search" using gin ("words" gin_trgm_ops) with (gin_pending_list_limit = 256)',
+        'create index "lead_search_words" on "lead_search" using gin ("words" gin_trgm_ops, "facets") with (gin_pending_list_limit = 4096)',
     },
   ],
   properties: {
@@ -157,8 +159,13 @@ const leadSearchSchema = defineEntity({
     name: p.text(),
     /** Name, company, e-mail addresses and phone numbers, in lower case, a line each. */
     words: p.text(),
+    /** What the list filters by: sentiment tag, score (0: none), channels, `disqualified`. */
+    facets: p.array<string>().defaultRaw(`'{}'`),
   },
 })
-/** What the lead list sorts and searches by name; written by triggers alone (see its migration). */
+/**
+ * What the lead list sorts by name, and searches; written by the ingest for new leads, by triggers for
+ * everybody else (see its migrations).
+ */
 export class LeadSearch extends leadSearchSchema.class {}
 leadSearchSchema.setClass(LeadSearch)

@@ -73,11 +73,12 @@ const writeSql = `
     select id, message_seq from lead where id = any($2::uuid[]) order by id for no key update
   ), written as (
     insert into lead (id, workspace_id, sentiment_tag, message_seq, first_name, last_name, company,
-      title, channels, last_channel, last_inbound_at, last_outbound_at, last_activity_at)
+      title, channels, last_channel, last_inbound_at, last_outbound_at, last_activity_at, words)
     select change.id, workspace_id, coalesce(tag, 'New'), inbound, first_name, last_name, company,
       title, channels, last_channel, last_inbound_at, last_outbound_at,
-      coalesce(greatest(last_inbound_at, last_outbound_at), now())
+      coalesce(greatest(last_inbound_at, last_outbound_at), now()), words
     from change
+    cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry
     left join locked using (id)
     where change.is_new
       or locked.message_seq = coalesce(change.expected_seq, locked.message_seq)
@@ -101,8 +102,8 @@ const writeSql = `
       updated_at = now()
     returning id, message_seq
   ), searched as (
-    insert into lead_search (lead_id, workspace_id, nameless, name, words)
-    select id, workspace_id, entry.*
+    insert into lead_search (lead_id, workspace_id, nameless, name, words, facets)
+    select id, workspace_id, entry.*, lead_facets(coalesce(tag, 'New'), null, channels, null)
     from change
     cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry
     where is_new

@@ -38,22 +38,39 @@ const scores: Record<ScoreFilter, number[]> = {
 export interface LeadFilter {
   /** SQL over `lead`, beside its workspace. */
   conditions: string
+  /** The same over `search`. */
+  facets: string
   /** Leaves some leads out, the search aside. */
   isNarrow: boolean
   isUnscored: boolean
   /** Every score that the answer may have; 0: none. */
   scores: number[]
-  /** SQL over `lead`: each end of an index, of the workspace $1 and one `score`, that holds a part of it. */
+  /** SQL over `lead`: each end of an index, of the workspace $1, that beside one score holds a part of it. */
   ends: string[]
   search: Search | null
 }
 
 export interface Search {
-  /** SQL over `search.words`; binds its patterns. */
-  condition(bind: (pattern: string) => string): string
-  /** Without three signs of a word, its bounds among them, the index of words knows nothing. */
-  hasTrigram: boolean
+  /** SQL over `words` of `lead` or `search`, who have the same: the search finds it. */
+  condition(of: 'lead' | 'search', bind: Bind): string
+  /** What the index of words can look up; a lead that is found has all of it. */
+  parts: SearchPart[]
+  /** And a lead that has all of it is found. */
+  isExact: boolean
 }
+
+export interface SearchPart {
+  /** Of which a lead has at least one. */
+  patterns: string[]
+  /** SQL over `lead.words`: the index takes the lead for one that has it. */
+  seems(bind: Bind): string
+}
+/** Makes a value a parameter, and answers its name. */
+export type Bind = (value: string) => string
+
+/** SQL over the same. */
+export const hasPart = (patterns: string[], of: 'lead' | 'search', bind: Bind) =>
+  `(${patterns.map((pattern) => `${of}.words like lower(${bind(pattern)})`).join(' or ')})`
 
 /**
  * Closed words are written out rather than bound: an index with a condition is taken only where its
@@ -74,14 +91,24 @@ export function leadFilter({ score, channel, sentiment, q }: LeadQuery): LeadFil
       ? [`coalesce(lead.overall_score, 0) in (${scores[score].join(', ')})`]
       : []),
   ]
+  const facets = [
+    ...(channel ? [channel] : []),
+    ...(sentiment ? [`"${sentiment}"`] : []),
+    ...(score === 'disqualified' ? ['disqualified'] : []),
+  ]
   return {
     conditions: conditions.join(' and ') || 'true',
+    facets:
+      [
+        ...(facets.length > 0 ? [`search.facets @> '{${facets}}'`] : []),
+        ...(scores[score].length < 5 ? [`search.facets && '{${scores[score]}}'`] : []),
+      ].join(' and ') || 'true',
     isNarrow: conditions.length > 0,
     isUnscored: score === 'unscored',
     scores: scores[score],
     ends: (byTag ? tags : [null]).map((tag) =>
       [
-        'lead.workspace_id = $1::uuid and coalesce(lead.overall_score, 0) = score',
+        'lead.workspace_id = $1::uuid',
         ...(tag ? [`lead.sentiment_tag = '${tag}'`] : []),
         ...rest,
       ].join(' and '),
@@ -91,25 +118,41 @@ export function leadFilter({ score, channel, sentiment, q }: LeadQuery): LeadFil
 }
 
 function searchFor(q: string): Search {
-  // `%` and `_` in a search mean themselves.
-  const literal = q.replace(/[\\%_]/g, (sign) => `\\${sign}`)
   const letters = [...q].filter((sign) => /[\p{L}\p{N}]/u.test(sign)).length
-  const isShort = [...q].length < 3 && letters === [...q].length
-  const patterns = isShort
-    ? [`${literal}%`, `% ${literal}%`, `%\n${literal}%`, `%+${literal}%`]
-    : [`%${literal}%`]
+  if (letters < 3 && letters === [...q].length) {
+    const begins = [`${q}%`, `% ${q}%`, `%\n${q}%`, `%+${q}%`]
+    const seems = (bind: Bind) => `lead.words ~ ('\\m' || lower(${bind(q)}))`
+    return {
+      condition: (of, bind) => hasPart(begins, of, bind),
+      parts: [{ patterns: begins, seems }],
+      isExact: true,
+    }
+  }
   return {
-    condition: (bind) =>
-      `(${patterns.map((pattern) => `search.words like lower(${bind(pattern)})`).join(' or ')})`,
-    hasTrigram: isShort || hasTrigram(q),
+    condition: (of, bind) => `strpos(${of}.words, lower(${bind(q)})) > 0`,
+    parts: wordsOf(q),
+    isExact: false,
   }
 }
 
-/** As pg_trgm pads a word where it is known to begin (two blanks) and to end (one). */
-function hasTrigram(q: string): boolean {
-  return [...q.matchAll(/[\p{L}\p{N}]+/gu)].some(({ index, 0: word }) => {
-    const begins = index > 0 ? 2 : 0
-    const ends = index + word.length < q.length ? 1 : 0
-    return [...word].length + begins + ends >= 3
+/** `%` and `_` in a search mean themselves. */
+const literal = (text: string) => text.replace(/[\\%_]/g, (sign) => `\\${sign}`)
+
+/**
+ * Each word with the sign on either side, by which it is known to begin and to end there. pg_trgm looks
+ * up three signs in a row, and where a word begins, two blanks count among them, and one where it ends.
+ */
+function wordsOf(q: string): SearchPart[] {
+  return [...q.matchAll(/[\p{L}\p{N}]+/gu)].flatMap(({ index, 0: word }) => {
+    const before = q.slice(0, index).match(/.$/su)?.[0] ?? ''
+    const after = q.slice(index + word.length).match(/^./su)?.[0] ?? ''
+    const known = [...word].length + (before ? 2 : 0) + (after ? 1 : 0)
+    if (known < 3) return []
+    const [begin, end] = [before && '\\m', after && '\\M']
+    return {
+      patterns: [`%${literal(before + word + after)}%`],
+      // Any other sign beside it would do for the index.
+      seems: (bind) => `lead.words ~ ('${begin}' || lower(${bind(word)}) || '${end}')`,
+    }
   })
 }

@@ -1,0 +1,102 @@
+/**
+ * What each way to a page of the lead list (`lead-ways.ts`) would cost, by what part of a sample matches.
+ *
+ * Costs count in rows read along an index, each from another page of the memory: 2 to 3 µs on the
+ * machine of `bench/README.md`, where the other numbers were measured among a million leads.
+ */
+import type { LeadFilter, SearchPart } from './lead-filter.ts'
+import type { LeadOrder } from './lead-order.ts'
+import type { Sample } from './lead-sample.ts'
+
+/** To plan a merge of fourteen ends; of more it takes too long. */
+const MERGED = 1500
+const ENDS_MAX = 14
+/**
+ * In the index of words and facets: a lead that has what fewest have, and the same lead for whatever
+ * else is looked up. Those are passed over where few have the first.
+ */
+const POSTED = 0.13
+const POSTED_TOO = 0.04
+/** Without that index every row's words are looked at, one after the other. */
+const SCANNED = 0.13
+/** A lead that has all that is looked up: its words are read and compared. */
+const COMPARED = 0.6
+/** Then its row of `lead`, where that has what the order needs; or it is put in order as it is. */
+const LOOKED_UP = 3
+const SORTED = 0.2
+/** By name, leads that match are neighbours, and the first may come late; most so by how it begins. */
+const BEFORE_FIRST = 2000
+const BEFORE_NAME = 100_000
+
+/** What so many have tells the index nothing, and costs it most. */
+const COMMON = 0.9
+
+export type Way = 'walk' | 'follow' | 'few' | 'find'
+
+export interface Cost {
+  way: Way
+  /** Of one row within the bound. */
+  each: number
+  all: number
+}
+
+/** None of a thousand may be one of two thousand. */
+const share = ({ read }: Sample, count = 0) => (count + 0.5) / (read + 0.5)
+
+/** Those parts of a search by which the index of words finds anything. */
+export function partsToLookUp({ search }: LeadFilter, sample: Sample): SearchPart[] {
+  return search?.parts.filter((_, n) => share(sample, sample.have[n]) < COMMON) ?? []
+}
+
+/** Of the ways there are, the cheapest first. */
+export function costs(
+  sample: Sample,
+  { filter, order, limit }: { filter: LeadFilter; order: LeadOrder; limit: number },
+): Cost[] {
+  const { search, isNarrow, isUnscored, scores, ends } = filter
+  const left = isNarrow ? share(sample, sample.left) : 1
+  const [found, leastFound] = search ? sharesFound(sample) : [1, 1]
+  const leads = Math.max(sample.leads, sample.read)
+  const isByName = order.keptIn === 'search'
+  const ways: Cost[] = []
+  const add = (way: Way, rows: number, each: number, once = 0) =>
+    void ways.push({ way, each, all: once + rows * each })
+
+  // Along the scores, a filter by score leaves nothing for long, and then everything.
+  if (!(order.isByScore && scores.length < 5)) {
+    const walked = isUnscored && order.unscoredEnd ? 1 : left
+    const first = isByName && search ? (search.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
+    add('walk', first + limit / (walked * leastFound), 1)
+  }
+  const canFollow =
+    order.isByScore || (order.isByActivity && ends.length * scores.length <= ENDS_MAX)
+  if (search && canFollow) add('follow', limit / leastFound, 1, ends.length > 1 ? MERGED : 0)
+  if (!search && !isByName) add('few', leads * left, 1)
+  if (search || isByName) {
+    const each = isByName ? SORTED : LOOKED_UP
+    add('find', leads * left * found, each, leads * lookUp(sample, isNarrow ? left : 1))
+  }
+  return ways.sort((a, b) => a.all - b.all)
+}
+
+/**
+ * That the search finds, and that it finds at least: rows are read until a page is full, so what is rarer
+ * than it seems is dear, and few of a sample may be chance. So if its parts had nothing to do with each
+ * other and would find fewer together, that counts as much.
+ */
+function sharesFound(sample: Sample): [found: number, least: number] {
+  const { read, found, have } = sample
+  const together = have.reduce((product, count) => product * share(sample, count), read)
+  const count = (found + Math.min(found, together)) / 2
+  const least = Math.max(0.25, count + 0.5 - Math.sqrt(count)) / (read + 0.5)
+  return [share(sample, count), least]
+}
+
+/** Of one lead of all. */
+function lookUp(sample: Sample, left: number): number {
+  const shares = [left, ...sample.have.map((count) => share(sample, count))]
+  const looked = shares.filter((each) => each < COMMON)
+  if (looked.length === 0) return SCANNED
+  const posted = Math.min(...looked) * (POSTED + (looked.length - 1) * POSTED_TOO)
+  return posted + looked.reduce((product, each) => product * each, 1) * COMPARED
+}
