@@ -26,7 +26,7 @@ import {
 } from './growth/prepare.ts'
 import { measurePruning } from './growth/pruning.ts'
 import { leadPaths, listPaths, otherPaths, type Read, timed } from './growth/reads.ts'
-import { play } from './ingest/figures.ts'
+import { median, play } from './ingest/figures.ts'
 import { startLoad } from './ingest/load-process.ts'
 
 const count = (text: string) => {
@@ -144,19 +144,15 @@ async function measure(
     printTable('other routes', worst(others, others.length))
     say('pruning')
     const pruned = on.sql ? await measurePruning(on.full, full, load, quick ? 4 : 15) : null
-    const [slowest] = worst(lists, 1)
+    const isSearch = ({ path }: Read) => path.includes('q=')
     const figures = {
       storage,
       ...size,
       fullRps: ours?.rps,
       emptyRps: theirs?.rps,
       fullOfEmpty: Math.round(share * 100) / 100,
-      lists: lists.length,
-      listMedianMs: tenth(
-        lists.map((each) => each.medianMs).toSorted((a, b) => a - b)[Math.floor(lists.length / 2)],
-      ),
-      listSlowestMs: tenth(slowest?.medianMs),
-      listsOver50Ms: lists.filter((each) => each.medianMs > 50).length,
+      lists: summary(lists.filter((each) => !isSearch(each))),
+      searches: summary(lists.filter(isSearch)),
       leadMs: tenth(lead.reduce((sum, each) => sum + each.medianMs, 0)),
       jobStatsMs: tenth(others.find(({ path }) => path.endsWith('/stats'))?.medianMs),
       pruning: pruned && Object.fromEntries(Object.entries(pruned).map(([k, v]) => [k, tenth(v)])),
@@ -171,6 +167,16 @@ async function measure(
 async function longest(service: Growing): Promise<string> {
   const { text } = await service.get('/api/v1/leads?q=person.0%40company&limit=1')
   return JSON.parse(text).items[0].id
+}
+
+function summary(reads: Read[]) {
+  const took = reads.map(({ medianMs }) => medianMs)
+  return {
+    count: reads.length,
+    medianMs: tenth(median(took)),
+    slowestMs: tenth(Math.max(...took)),
+    over50Ms: took.filter((ms) => ms > 50).length,
+  }
 }
 
 function worst(reads: Read[], n: number): Read[] {

@@ -34,6 +34,8 @@ export class LeadFacets extends Migration {
       create index "lead_search_words" on "lead_search" using gin ("words" gin_trgm_ops, "facets")
         with (gin_pending_list_limit = 4096)
     `)
+    // Nobody else would before much has changed: the new columns would be planned blind.
+    this.addSql('analyze lead, lead_search')
     this.addSql(refreshSql)
     this.addSql(addedSql(`and facets <> '{}'`))
     for (const statement of filteredSql) this.addSql(statement)

@@ -1,4 +1,6 @@
 /** Every way to a page of the lead list answers what sorting all leads by hand does. */
+
+import { v7 as uuidv7 } from 'uuid'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../src/database.ts'
 import { channels } from '../../src/domain/channels/inbound-event.ts'
@@ -234,6 +236,51 @@ test('a name, a company or an address that comes later is found', async () => {
   assert.equal(await found('granite'), [id])
   await database.query('delete from lead where id = $1', [id])
   assert.equal(await found('granite'), [])
+})
+
+const looked = async (query: Partial<LeadQuery> & { q: string }) => {
+  const asked = { ...anything, workspaceId, ...query }
+  const ways = leadWays(asked, { limit: 5, after: null })
+  const parts = leadFilter(asked).search?.parts ?? []
+  return ((await ways.find(database, null, parts)) ?? []).map(({ id }) => id)
+}
+
+test('a lead that is filtered otherwise later is found so, and no longer as it was', async () => {
+  const id = await insertLead(database, { workspaceId, firstName: 'Basalt', channels: ['sms'] })
+  const q = 'basalt'
+  const changes: [string, Partial<LeadQuery>, Partial<LeadQuery>][] = [
+    ['overall_score = 3', { score: 'unscored' }, { score: '3plus' }],
+    ['overall_score = null', { score: '3plus' }, { score: 'unscored' }],
+    [`sentiment_tag = 'Meeting Booked'`, { sentiment: 'New' }, { sentiment: 'Meeting Booked' }],
+    [`channels = '{email}'`, { channel: 'sms' }, { channel: 'email' }],
+  ]
+  for (const [change, before, after] of changes) {
+    await database.query(`update lead set ${change} where id = $1`, [id])
+    assert.equal(await looked({ ...before, q }), [], `before ${change}`)
+    assert.equal(await looked({ ...after, q }), [id], `after ${change}`)
+  }
+  for (const reason of ['Opt out', null]) {
+    await database.query('update lead set disqualified_reason = $2 where id = $1', [id, reason])
+    assert.equal(await looked({ q, score: 'disqualified' }), reason === null ? [] : [id])
+  }
+})
+
+test('what the version before inserts while this one takes over is found by both', async () => {
+  const id = uuidv7()
+  await database.query(
+    `with written as (
+       insert into lead (id, workspace_id, first_name, channels) values ($1, $2, 'Gneiss', '{sms}')
+     )
+     insert into lead_search (lead_id, workspace_id, nameless, name, words)
+     values ($1, $2, 0, 'gneiss', 'gneiss')`,
+    [id, workspaceId],
+  )
+  assert.equal(await looked({ q: 'gneiss', channel: 'sms' }), [id])
+  const walked = leadWays({ ...anything, workspaceId, q: 'gneiss' }, { limit: 5, after: null })
+  assert.equal(
+    (await walked.walk(database, null))?.map((lead) => lead.id),
+    [id],
+  )
 })
 
 test.run()
