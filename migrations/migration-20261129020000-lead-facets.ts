@@ -2,9 +2,10 @@
  * Among a million leads a search reads pages that lie all over the memory, so it should read few.
  *
  * What the list filters by lies beside the words it searches, in one index: a search with a filter reads
- * the leads that both leave, where it read all that either did. And the words lie with the lead, too: a
- * list read in its order need not look up each lead's words elsewhere. Triggers keep both, so that no
- * writer can forget; the ingest writes those of a new lead in its own statement.
+ * the leads that both leave, where it read all that either did. Channels are beside them but not in the
+ * index, because the ingest adds to them, and each change of what is indexed writes all words anew. And
+ * the words lie with the lead, too: a list read in its order need not look them up elsewhere. Triggers
+ * keep all this, so that no writer can forget; the ingest writes that of a new lead in its own statement.
  */
 import { Migration } from '@mikro-orm/migrations'
 
@@ -14,7 +15,10 @@ export class LeadFacets extends Migration {
     // The defaults are for processes of the version before, which insert while this one takes over.
     this.addSql(`alter table lead add column words text not null default ''`)
     this.addSql(`alter table lead_search add column facets text[] not null default '{}'`)
+    this.addSql(`alter table lead_search add column channels text[] not null default '{}'`)
     this.addSql('drop index lead_search_words')
+    // Room beside each row for its next version, which then needs nothing new in any index.
+    this.addSql('alter table lead_search set (fillfactor = 90)')
     // A table written anew is as small as before. Updated row by row it would be twice as large.
     this.addSql(`
       create function lead_words_of(id uuid) returns text language sql stable as
@@ -24,12 +28,20 @@ export class LeadFacets extends Migration {
       create function lead_facets_of(id uuid) returns text[] language sql stable as
         'select ${facetsOf('lead')} from lead where lead.id = $1'
     `)
+    this.addSql(`
+      create function lead_channels_of(id uuid) returns text[] language sql stable as
+        'select channels from lead where lead.id = $1'
+    `)
     this.addSql(`alter table lead alter column words type text
       using coalesce(lead_words_of(id), '')`)
-    this.addSql(`alter table lead_search alter column facets type text[]
-      using coalesce(lead_facets_of(lead_id), '{}')`)
+    this.addSql(`
+      alter table lead_search
+        alter column facets type text[] using coalesce(lead_facets_of(lead_id), '{}'),
+        alter column channels type text[] using coalesce(lead_channels_of(lead_id), '{}')
+    `)
     this.addSql('drop function lead_words_of')
     this.addSql('drop function lead_facets_of')
+    this.addSql('drop function lead_channels_of')
     this.addSql(`
       create index "lead_search_words" on "lead_search" using gin ("words" gin_trgm_ops, "facets")
         with (gin_pending_list_limit = 4096)
@@ -47,7 +59,8 @@ export class LeadFacets extends Migration {
     this.addSql(addedSql(''))
     this.addSql(refreshBeforeSql)
     this.addSql('drop index lead_search_words')
-    this.addSql('alter table lead_search drop column facets')
+    this.addSql('alter table lead_search drop column facets, drop column channels')
+    this.addSql('alter table lead_search reset (fillfactor)')
     this.addSql('alter table lead drop column words')
     this.addSql(`
       create index "lead_search_words" on "lead_search" using gin ("words" gin_trgm_ops)
@@ -57,16 +70,16 @@ export class LeadFacets extends Migration {
   }
 }
 
-/** Sentiment tag, score (0: none), channels, and `disqualified`: no two of them have a word in common. */
+/** Sentiment tag, score (0: none), and `disqualified`: no two of them have a word in common. */
 const facetsSql = `
-  create function lead_facets(sentiment_tag text, overall_score smallint, channels text[],
-    disqualified_reason text) returns text[] language sql immutable as $$
-    select array[sentiment_tag, coalesce(overall_score, 0)::text] || channels
+  create function lead_facets(sentiment_tag text, overall_score smallint, disqualified_reason text)
+  returns text[] language sql immutable as $$
+    select array[sentiment_tag, coalesce(overall_score, 0)::text]
       || case when disqualified_reason is null then '{}' else '{disqualified}'::text[] end
   $$
 `
 const facetsOf = (lead: string) => `lead_facets(${lead}.sentiment_tag, ${lead}.overall_score,
-  ${lead}.channels, ${lead}.disqualified_reason)`
+  ${lead}.disqualified_reason)`
 
 const wantedFrom = `from lead
       cross join lateral (
@@ -81,20 +94,21 @@ const refreshSql = `
   create or replace function lead_search_refresh(lead_ids uuid[]) returns void language sql as $$
     with wanted as (
       select lead.id, lead.workspace_id, entry.nameless, entry.name, entry.words,
-        ${facetsOf('lead')} as facets
+        ${facetsOf('lead')} as facets, lead.channels
       ${wantedFrom}
     ), written as (
-      insert into lead_search (lead_id, workspace_id, nameless, name, words, facets)
+      insert into lead_search (lead_id, workspace_id, nameless, name, words, facets, channels)
       select * from wanted
       where not exists (
         select 1 from lead_search as known
         where known.lead_id = wanted.id and known.name = wanted.name
           and known.words = wanted.words and known.facets = wanted.facets
+          and known.channels = wanted.channels
       )
       order by id
       on conflict (lead_id) do update set
         nameless = excluded.nameless, name = excluded.name, words = excluded.words,
-        facets = excluded.facets
+        facets = excluded.facets, channels = excluded.channels
       returning lead_id, words
     )
     update lead set words = written.words from written
@@ -136,7 +150,8 @@ const addedSql = (isWhole: string) => `
 const filteredSql = [
   `create function lead_search_filtered() returns trigger language plpgsql as $$
      begin
-       update lead_search set facets = ${facetsOf('new')} where lead_id = new.id;
+       update lead_search set facets = ${facetsOf('new')}, channels = new.channels
+       where lead_id = new.id;
        return null;
      end
    $$`,

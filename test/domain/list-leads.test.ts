@@ -154,8 +154,7 @@ async function everyWay(
       if (query.q === null) answers.push(['first', await ways.first(database)])
       if (bound !== null) answers.push([`follow ${bound}`, await ways.follow(database, bound)])
     }
-    if (bound !== null && query.q === null && query.sort !== 'name')
-      answers.push([`few ${bound}`, await ways.few(database, bound)])
+    if (bound !== null) answers.push([`few ${bound}`, await ways.few(database, bound)])
     answers.push([`find ${bound}`, await ways.find(database, bound, parts)])
   }
   return answers

@@ -159,8 +159,9 @@ const leadSearchSchema = defineEntity({
     name: p.text(),
     /** Name, company, e-mail addresses and phone numbers, in lower case, a line each. */
     words: p.text(),
-    /** What the list filters by: sentiment tag, score (0: none), channels, `disqualified`. */
+    /** What the list filters by: sentiment tag, score (0: none), `disqualified`. */
     facets: p.array<string>().defaultRaw(`'{}'`),
+    channels: p.array<string>().defaultRaw(`'{}'`),
   },
 })
 /**

@@ -102,8 +102,8 @@ const writeSql = `
       updated_at = now()
     returning id, message_seq
   ), searched as (
-    insert into lead_search (lead_id, workspace_id, nameless, name, words, facets)
-    select id, workspace_id, entry.*, lead_facets(coalesce(tag, 'New'), null, channels, null)
+    insert into lead_search (lead_id, workspace_id, nameless, name, words, facets, channels)
+    select id, workspace_id, entry.*, lead_facets(coalesce(tag, 'New'), null, null), channels
     from change
     cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry
     where is_new

@@ -6,7 +6,7 @@
  */
 import type { LeadFilter, SearchPart } from './lead-filter.ts'
 import type { LeadOrder } from './lead-order.ts'
-import type { Sample } from './lead-sample.ts'
+import type { Sample, Samples } from './lead-sample.ts'
 
 /** To plan a merge of fourteen ends; of more it takes too long. */
 const MERGED = 1500
@@ -50,13 +50,15 @@ export function partsToLookUp({ search }: LeadFilter, sample: Sample): SearchPar
 
 /** Of the ways there are, the cheapest first. */
 export function costs(
-  sample: Sample,
+  { first, all }: Samples,
   { filter, order, limit }: { filter: LeadFilter; order: LeadOrder; limit: number },
 ): Cost[] {
   const { search, isNarrow, isUnscored, scores, ends } = filter
-  const left = isNarrow ? share(sample, sample.left) : 1
-  const [found, leastFound] = search ? sharesFound(sample) : [1, 1]
-  const leads = Math.max(sample.leads, sample.read)
+  const left = isNarrow ? share(all, all.left) : 1
+  const found = search ? share(all, likelyFound(all)) : 1
+  const leftFirst = isNarrow ? share(first, first.left) : 1
+  const foundFirst = search ? leastFound(first) : 1
+  const leads = Math.max(all.leads, all.read)
   const isByName = order.keptIn === 'search'
   const ways: Cost[] = []
   const add = (way: Way, rows: number, each: number, once = 0) =>
@@ -64,37 +66,36 @@ export function costs(
 
   // Along the scores, a filter by score leaves nothing for long, and then everything.
   if (!(order.isByScore && scores.length < 5)) {
-    const walked = isUnscored && order.unscoredEnd ? 1 : left
-    const first = isByName && search ? (search.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
-    add('walk', first + limit / (walked * leastFound), 1)
+    const walked = isUnscored && order.unscoredEnd ? 1 : leftFirst
+    const before = isByName && search ? (search.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
+    add('walk', before + limit / (walked * foundFirst), 1)
   }
   const canFollow =
     order.isByScore || (order.isByActivity && ends.length * scores.length <= ENDS_MAX)
-  if (search && canFollow) add('follow', limit / leastFound, 1, ends.length > 1 ? MERGED : 0)
-  if (!search && !isByName) add('few', leads * left, 1)
+  if (search && canFollow) add('follow', limit / foundFirst, 1, ends.length > 1 ? MERGED : 0)
+  if (isNarrow) add('few', leads * left, 1 + (isByName ? found * LOOKED_UP : 0))
   if (search || isByName) {
     const each = isByName ? SORTED : LOOKED_UP
-    add('find', leads * left * found, each, leads * lookUp(sample, isNarrow ? left : 1))
+    add('find', leads * left * found, each, leads * lookUp(all))
   }
   return ways.sort((a, b) => a.all - b.all)
 }
 
-/**
- * That the search finds, and that it finds at least: rows are read until a page is full, so what is rarer
- * than it seems is dear, and few of a sample may be chance. So if its parts had nothing to do with each
- * other and would find fewer together, that counts as much.
- */
-function sharesFound(sample: Sample): [found: number, least: number] {
-  const { read, found, have } = sample
-  const together = have.reduce((product, count) => product * share(sample, count), read)
-  const count = (found + Math.min(found, together)) / 2
-  const least = Math.max(0.25, count + 0.5 - Math.sqrt(count)) / (read + 0.5)
-  return [share(sample, count), least]
+/** If the parts of a search had nothing to do with each other and would find fewer together, that counts too. */
+function likelyFound(sample: Sample): number {
+  const together = sample.have.reduce((product, n) => product * share(sample, n), sample.read)
+  return (sample.found + Math.min(sample.found, together)) / 2
+}
+
+/** Rows are read until a page is full: what is rarer than it seems is dear, and few may be chance. */
+function leastFound(sample: Sample): number {
+  const found = likelyFound(sample)
+  return Math.max(0.25, found + 0.5 - Math.sqrt(found)) / (sample.read + 0.5)
 }
 
 /** Of one lead of all. */
-function lookUp(sample: Sample, left: number): number {
-  const shares = [left, ...sample.have.map((count) => share(sample, count))]
+function lookUp(sample: Sample): number {
+  const shares = [sample.leftByIndex, ...sample.have].map((count) => share(sample, count))
   const looked = shares.filter((each) => each < COMMON)
   if (looked.length === 0) return SCANNED
   const posted = Math.min(...looked) * (POSTED + (looked.length - 1) * POSTED_TOO)

@@ -38,8 +38,11 @@ const scores: Record<ScoreFilter, number[]> = {
 export interface LeadFilter {
   /** SQL over `lead`, beside its workspace. */
   conditions: string
-  /** The same over `search`. */
+  /** That part of it that the index of words and facets knows. */
+  indexed: string
+  /** The same over `search`: what its index knows, and what it does not. */
   facets: string
+  channels: string
   /** Leaves some leads out, the search aside. */
   isNarrow: boolean
   isUnscored: boolean
@@ -77,33 +80,33 @@ export const hasPart = (patterns: string[], of: 'lead' | 'search', bind: Bind) =
  * condition is known when the statement is planned.
  */
 export function leadFilter({ score, channel, sentiment, q }: LeadQuery): LeadFilter {
-  const rest = [
-    ...(channel ? [`lead.channels @> '{${channel}}'`] : []),
-    ...(score === 'disqualified' ? ['lead.disqualified_reason is not null'] : []),
-  ]
+  const isDisqualified = 'lead.disqualified_reason is not null'
+  const ofChannel = channel ? [`lead.channels @> '{${channel}}'`] : []
+  const rest = [...ofChannel, ...(score === 'disqualified' ? [isDisqualified] : [])]
   const tags = sentiment ? [sentiment] : sentimentTags
   // By score alone there is an index; those of a channel and of the disqualified begin with the tag.
   const byTag = sentiment !== null || rest.length > 0
-  const conditions = [
-    ...rest,
+  const indexed = [
+    ...(score === 'disqualified' ? [isDisqualified] : []),
     ...(sentiment ? [`lead.sentiment_tag = '${sentiment}'`] : []),
     ...(scores[score].length < 5
       ? [`coalesce(lead.overall_score, 0) in (${scores[score].join(', ')})`]
       : []),
   ]
   const facets = [
-    ...(channel ? [channel] : []),
     ...(sentiment ? [`"${sentiment}"`] : []),
     ...(score === 'disqualified' ? ['disqualified'] : []),
   ]
+  const faceted = [
+    ...(facets.length > 0 ? [`search.facets @> '{${facets}}'`] : []),
+    ...(scores[score].length < 5 ? [`search.facets && '{${scores[score]}}'`] : []),
+  ]
   return {
-    conditions: conditions.join(' and ') || 'true',
-    facets:
-      [
-        ...(facets.length > 0 ? [`search.facets @> '{${facets}}'`] : []),
-        ...(scores[score].length < 5 ? [`search.facets && '{${scores[score]}}'`] : []),
-      ].join(' and ') || 'true',
-    isNarrow: conditions.length > 0,
+    conditions: [...ofChannel, ...indexed].join(' and ') || 'true',
+    indexed: indexed.join(' and ') || 'true',
+    facets: faceted.join(' and ') || 'true',
+    channels: channel ? `search.channels @> '{${channel}}'` : 'true',
+    isNarrow: ofChannel.length + indexed.length > 0,
     isUnscored: score === 'unscored',
     scores: scores[score],
     ends: (byTag ? tags : [null]).map((tag) =>

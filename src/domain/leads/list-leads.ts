@@ -1,8 +1,8 @@
 /**
  * The lead list: filters, search and orders. Among a million leads no single way to a page
  * (`lead-ways.ts`) is quick for every question, and the database's planner does not know which: it
- * takes words, filter and order for independent, and a wrong guess costs seconds. So the latest leads
- * are read as a sample, and what part of them matches tells what each way would cost (`lead-costs.ts`).
+ * takes words, filter and order for independent, and a wrong guess costs seconds. So some leads are read
+ * as a sample, and what part of them matches tells what each way would cost (`lead-costs.ts`).
  */
 import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { Sql } from '../sql.ts'
@@ -10,11 +10,13 @@ import { costs, partsToLookUp, type Way } from './lead-costs.ts'
 import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, leadOrders } from './lead-order.ts'
 import { belongingsOf, type LeadRow, leadRow } from './lead-row.ts'
-import { sampleLeads } from './lead-sample.ts'
+import { anyLeads, latestLeads, type Samples } from './lead-sample.ts'
 import { type Found, leadWays } from './lead-ways.ts'
 
-/** How many leads the sample reads: 3 ms, and one match among them means 2,000 in a million. */
-const SAMPLE = 500
+/** How many leads a sample reads: 3 ms, and one match among them means 1,000 in a million. */
+const SAMPLE = 1000
+/** Of a workspace with fewer among the sample too little is told by it. */
+const SAMPLE_LEAST = 0.1
 
 export async function listLeads(
   sql: Sql,
@@ -44,8 +46,8 @@ async function fetchPage(
   const ways = leadWays(query, page)
   if (!filter.search && order.isByActivity) return ways.first(sql)
   if (!filter.search && !filter.isNarrow) return (await ways.walk(sql, null)) ?? []
-  const sample = await sampleLeads(sql, query, sampled)
-  const parts = partsToLookUp(filter, sample)
+  const sample = await samplesFor(sql, query, sampled)
+  const parts = partsToLookUp(filter, sample.all)
   const estimates = costs(sample, { filter, order, limit: page.limit })
   const least = Math.min(...estimates.map(({ all }) => all))
   const tried = new Set<Way>()
@@ -59,4 +61,13 @@ async function fetchPage(
     }
   }
   return (await ways[filter.search ? 'find' : 'walk'](sql, null, parts)) ?? []
+}
+
+/** What the list begins with, and what there is. */
+async function samplesFor(sql: Sql, query: LeadQuery, rows: number): Promise<Samples> {
+  const any = await anyLeads(sql, query, rows)
+  const isEnough = any.read >= rows * SAMPLE_LEAST
+  if (isEnough && query.sort !== '-lastActivity') return { first: any, all: any }
+  const first = await latestLeads(sql, query, Math.ceil(rows / 2))
+  return { first, all: isEnough ? any : first }
 }
