@@ -46,8 +46,13 @@ export class LeadFacets extends Migration {
       create index "lead_search_words" on "lead_search" using gin ("words" gin_trgm_ops, "facets")
         with (gin_pending_list_limit = 4096)
     `)
-    // Nobody else would before much has changed: the new columns would be planned blind.
-    this.addSql('analyze lead, lead_search')
+    // Nobody else would before much has changed, and the new columns would be planned blind. A database
+    // that is new is left alone: analyzed, its tables would be planned as empty until they have grown.
+    this.addSql(`
+      do $$ begin
+        if exists (select from lead) then analyze lead, lead_search; end if;
+      end $$
+    `)
     this.addSql(refreshSql)
     this.addSql(addedSql(`and facets <> '{}'`))
     for (const statement of filteredSql) this.addSql(statement)
