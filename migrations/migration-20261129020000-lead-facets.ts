@@ -95,8 +95,13 @@ const wantedFrom = `from lead
         lead_search_entry(lead.first_name, lead.last_name, lead.company, reached_by) as entry
       where lead.id = any(lead_ids)`
 
+/**
+ * Locked first: a lead that is written at the same time is read as it will be, and whoever writes a lead
+ * and what is searched of it does so in one order.
+ */
 const refreshSql = `
   create or replace function lead_search_refresh(lead_ids uuid[]) returns void language sql as $$
+    select 1 from lead where id = any(lead_ids) order by id for no key update;
     with wanted as (
       select lead.id, lead.workspace_id, entry.nameless, entry.name, entry.words,
         ${facetsOf('lead')} as facets, lead.channels

@@ -16,6 +16,8 @@ const POSTGRES_VERSION_MIN = 14
 const POSTGRES_INGEST_TURNS = 2
 /** Any constant will do, as long as every Leadpulse process takes the same one. */
 const MIGRATION_LOCK = 7_229_411
+const MIGRATION_ATTEMPTS_MAX = 5
+const DEADLOCK = '40P01'
 /** Every wait on the server is bounded: all of these are off by default. */
 const waits = {
   connectionTimeoutMillis: 2000,
@@ -120,13 +122,18 @@ async function migrateAlone(
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
     if ((await orm.migrator.getPending()).length === 0) return
-    const migrating = await open()
-    try {
-      await migrating.migrator.up()
-    } catch (error) {
-      throw missingExtension(error)
-    } finally {
-      await migrating.close(true)
+    for (let attempt = 1; ; attempt++) {
+      const migrating = await open()
+      try {
+        await migrating.migrator.up()
+        return
+      } catch (error) {
+        // A process of the version before, reading two tables, may hold the one and want the other.
+        if (attempt < MIGRATION_ATTEMPTS_MAX && codeOf(error) === DEADLOCK) continue
+        throw missingExtension(error)
+      } finally {
+        await migrating.close(true)
+      }
     }
   } finally {
     await client.end().catch(() => {})

@@ -10,10 +10,12 @@ import type { LeadRow } from '../../src/domain/leads/lead-row.ts'
 import { type Found, leadWays } from '../../src/domain/leads/lead-ways.ts'
 import { listLeads } from '../../src/domain/leads/list-leads.ts'
 import { createRandom } from '../../src/simulate/random.ts'
-import { testDatabase } from '../support/database.ts'
+import { storage, testDatabase } from '../support/database.ts'
 import { makeWorkspace } from '../support/events.ts'
 import { insertLead } from '../support/lead-rows.ts'
+import { waitingSql } from '../support/lock-order.ts'
 import { suite } from '../support/suite.ts'
+import { until } from '../support/until.ts'
 
 const test = suite('lead list')
 const LEADS = 60
@@ -281,5 +283,31 @@ test('what the version before inserts while this one takes over is found by both
     [id],
   )
 })
+
+// The embedded database has one session.
+if (storage === 'postgres') {
+  test('a score while an address is added: the search knows both, and neither is a deadlock', async () => {
+    const id = await insertLead(database, { workspaceId, firstName: 'Schist', channels: ['sms'] })
+    let added: Promise<unknown> | undefined
+    await database.transaction(async (tx) => {
+      await tx.query('select 1 from lead where id = $1 for no key update', [id])
+      added = database.query(
+        `insert into lead_identity (workspace_id, kind, value, lead_id)
+         values ($1, 'email', 'schist@slope.example', $2)`,
+        [workspaceId, id],
+      )
+      await until(
+        () => database.query(waitingSql),
+        (waiting) => waiting.length > 0,
+      )
+      await tx.query(`update lead set overall_score = 4, channels = '{email,sms}' where id = $1`, [
+        id,
+      ])
+    })
+    await added
+    assert.equal(await looked({ q: 'schist@slope', score: '4', channel: 'email' }), [id])
+    assert.equal(await looked({ q: 'schist', score: 'unscored' }), [])
+  })
+}
 
 test.run()

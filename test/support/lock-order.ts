@@ -26,5 +26,6 @@ export async function assertLockOrder(
   await written
 }
 
-const waitingSql = `
+/** Somebody waits for a lock. */
+export const waitingSql = `
   select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`

@@ -33,9 +33,14 @@ export async function writeGroup(sql: Sql, group: GroupToWrite): Promise<void> {
   const taken = twins.taken()
   if (changes.length + newIdentities.length + taken.size === 0) return
   const jobs = await collectJobs(enqueue, messages)
+  // Of a duplicate's new identity, too: the trigger of the search writes that lead.
+  const toLock = new Set([
+    ...changes.filter(({ is_new }) => !is_new).map(({ id }) => id),
+    ...newIdentities.map(({ leadId }) => leadId).filter((id) => group.known.has(id)),
+  ])
   const params = [
     JSON.stringify(changes),
-    changes.filter(({ is_new }) => !is_new).map(({ id }) => id),
+    [...toLock],
     newIdentities.map(({ workspaceId }) => workspaceId),
     newIdentities.map(({ kind }) => kind),
     newIdentities.map(({ value }) => value),
@@ -112,7 +117,7 @@ const writeSql = `
     select workspace_id, kind, value, lead_id
     from unnest($3::uuid[], $4::text[], $5::text[], $6::uuid[])
       as added (workspace_id, kind, value, lead_id)
-    where (select count(*) from written) >= 0
+    where (select count(*) from locked) + (select count(*) from written) >= 0
     order by workspace_id, kind, value
     returning 1
   ), stored as (

@@ -34,14 +34,15 @@ export const latestLeads = (sql: Sql, query: LeadQuery, rows: number): Promise<S
 
 /**
  * Whole pages from all over the table, some `rows` among all workspaces. By score or by name the first
- * ones would be like no others, and what came yesterday may be like nothing before.
+ * ones would be like no others, and what came yesterday may be like nothing before. Bounded, because a
+ * table that was never analyzed would be read whole.
  */
 export const anyLeads = (sql: Sql, query: LeadQuery, rows: number): Promise<Sample> =>
   sampleLeads(sql, query, {
     from: `lead tablesample system ((
         select least(100, 100.0 * $2::int / greatest(reltuples, 1))::real
         from pg_class where oid = 'lead'::regclass
-      )) where lead.workspace_id = $1::uuid`,
+      )) where lead.workspace_id = $1::uuid limit 4 * $2::int`,
     rows,
   })
 
