@@ -24,6 +24,8 @@ const COMPARED = 0.6
 /** Then its row of `lead`, where that has what the order needs; or it is put in order as it is. */
 const LOOKED_UP = 3
 const SORTED = 0.2
+/** A list may begin with so many that are like no others: a campaign that made them all reply. */
+const BEFORE_OTHERS = 10_000
 /** By name, leads that match are neighbours, and the first may come late; most so by how it begins. */
 const BEFORE_FIRST = 2000
 const BEFORE_NAME = 100_000
@@ -56,8 +58,12 @@ export function costs(
   const { search, isNarrow, isUnscored, scores, ends } = filter
   const left = isNarrow ? share(all, all.left) : 1
   const found = search ? share(all, likelyFound(all)) : 1
-  const leftFirst = isNarrow ? share(first, first.left) : 1
-  const foundFirst = search ? leastFound(first) : 1
+  /** Read until a page is full: of those that the list begins with, or past them and of all. */
+  const along = (isFiltered: boolean) => {
+    const rowsOf = (sample: Sample) =>
+      limit / ((isFiltered ? share(sample, sample.left) : 1) * (search ? leastFound(sample) : 1))
+    return Math.min(rowsOf(first), BEFORE_OTHERS + rowsOf(all))
+  }
   const leads = Math.max(all.leads, all.read)
   const isByName = order.keptIn === 'search'
   const ways: Cost[] = []
@@ -66,13 +72,13 @@ export function costs(
 
   // Along the scores, a filter by score leaves nothing for long, and then everything.
   if (!(order.isByScore && scores.length < 5)) {
-    const walked = isUnscored && order.unscoredEnd ? 1 : leftFirst
+    const isFiltered = isNarrow && !(isUnscored && order.unscoredEnd)
     const before = isByName && search ? (search.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
-    add('walk', before + limit / (walked * foundFirst), 1)
+    add('walk', before + along(isFiltered), 1)
   }
   const canFollow =
     order.isByScore || (order.isByActivity && ends.length * scores.length <= ENDS_MAX)
-  if (search && canFollow) add('follow', limit / foundFirst, 1, ends.length > 1 ? MERGED : 0)
+  if (search && canFollow) add('follow', along(false), 1, ends.length > 1 ? MERGED : 0)
   if (isNarrow) add('few', leads * left, 1 + (isByName ? found * LOOKED_UP : 0))
   if (search || isByName) {
     const each = isByName ? SORTED : LOOKED_UP
