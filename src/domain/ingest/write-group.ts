@@ -70,10 +70,11 @@ export async function writeGroup(sql: Sql, group: GroupToWrite): Promise<void> {
  */
 const writeSql = `
   with change as materialized (
-    select * from jsonb_to_recordset($1::jsonb) as change (id uuid, workspace_id uuid, is_new boolean,
+    select change.*, entry.* from jsonb_to_recordset($1::jsonb) as change (id uuid, workspace_id uuid, is_new boolean,
       expected_seq bigint, inbound int, tag text, first_name text, last_name text, company text,
       title text, channels text[], last_channel text, last_inbound_at timestamptz,
       last_outbound_at timestamptz, reached_by text)
+    cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry
   ), locked as materialized (
     select id, message_seq from lead where id = any($2::uuid[]) order by id for no key update
   ), written as (
@@ -83,7 +84,6 @@ const writeSql = `
       title, channels, last_channel, last_inbound_at, last_outbound_at,
       coalesce(greatest(last_inbound_at, last_outbound_at), now()), words
     from change
-    cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry
     left join locked using (id)
     where change.is_new
       or locked.message_seq = coalesce(change.expected_seq, locked.message_seq)
@@ -108,9 +108,9 @@ const writeSql = `
     returning id, message_seq
   ), searched as (
     insert into lead_search (lead_id, workspace_id, nameless, name, words, facets, channels)
-    select id, workspace_id, entry.*, lead_facets(coalesce(tag, 'New'), null, null), channels
+    select id, workspace_id, nameless, name, words, lead_facets(coalesce(tag, 'New'), null, null),
+      channels
     from change
-    cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry
     where is_new
   ), identity as (
     insert into lead_identity (workspace_id, kind, value, lead_id)

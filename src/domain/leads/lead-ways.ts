@@ -58,6 +58,8 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
     select lead_id, nameless, name from lead_search where lead_id = lead.id offset 0
   ) as search`
 
+  const statement = () => statementOf(query.workspaceId, { limit, after }, { order, search })
+
   const found = `${idOf} as id, array[${keys.map(({ text }) => text).join(', ')}] as keys,
     ${keys.map(({ by }, index) => `${by} as key_${index}`).join(', ')}`
   const foundInOrder = inOrder([...keys.map((_, index) => `page.key_${index}`), 'page.id'])
@@ -93,7 +95,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
 
   return {
     async walk(sql: Sql, rows: number | null): Promise<Found[] | null> {
-      const { params, next, words } = statement(query, { limit, after })
+      const { params, next, words } = statement()
       const mine = `${keptIn}.workspace_id = $1::uuid and ${next()}`
       const matches = `${isLeft} and ${words(keptIn)}`
       // A part without a bound would be sorted whole.
@@ -103,13 +105,13 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
     },
     /** Only without a search, by activity or score: a page of each end is enough. */
     first(sql: Sql): Promise<Found[]> {
-      const { params, next } = statement(query, { limit, after })
+      const { params, next } = statement()
       const each = perScore(filter, scores, { by: byActivity, where: next(), rows: '$2::int' })
       return sql.query(pageSql(each), params)
     },
     /** Only by activity, of few ends, or by score. */
     async follow(sql: Sql, rows: number): Promise<Found[] | null> {
-      const { params, next, words } = statement(query, { limit, after })
+      const { params, next, words } = statement()
       const part = { by: byActivity, where: next(), rows: `${rows}` }
       // Score after score they come in the order of the list. Put in order they would all be read first.
       const along = order.isByScore
@@ -123,7 +125,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
      * until enough were met: 99 ms instead of 28 among a million.
      */
     few(sql: Sql, max: number): Promise<Found[] | null> {
-      const { params, next, words } = statement(query, { limit, after })
+      const { params, next, words } = statement()
       const part = { by: 'lead.last_activity_at', where: 'true', rows: `${max + 1}` }
       return unlessMany(sql, params, {
         few: `select lead.* from ${perScore(filter, scores, part)} limit ${max + 1}`,
@@ -136,7 +138,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
     },
     /** These parts of the search, and the facets, are looked up; the rest is compared with each. */
     find(sql: Sql, max: number | null, parts: SearchPart[]): Promise<Found[] | null> {
-      const { params, next, words, hasParts } = statement(query, { limit, after })
+      const { params, next, words, hasParts } = statement()
       const isAll = search?.isExact && parts.length > 0
       const where = [...hasParts(parts), ...(isAll ? [] : [words('search')]), leftInSearch]
       return unlessMany(sql, params, {
@@ -155,10 +157,12 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
 const idOfKept = ({ keptIn }: LeadOrder) => (keptIn === 'search' ? 'search.lead_id' : 'lead.id')
 
 /** The parameters of one statement; it has none that its text does not name. */
-function statement(query: LeadQuery, { limit, after }: PageRequest<LeadKey>) {
-  const order = leadOrders[query.sort]
-  const { search } = leadFilter(query)
-  const params: unknown[] = [query.workspaceId, limit]
+function statementOf(
+  workspaceId: string,
+  { limit, after }: PageRequest<LeadKey>,
+  { order, search }: { order: LeadOrder; search: LeadFilter['search'] },
+) {
+  const params: unknown[] = [workspaceId, limit]
   const bind = (value: unknown, type: string) => `$${params.push(value)}::${type}`
   const bindText = (value: string) => bind(value, 'text')
   const beyond = ({ keys: bounds, id }: LeadKey) => {
