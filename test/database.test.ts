@@ -1,11 +1,11 @@
 import * as assert from 'uvu/assert'
-import type { Database } from '../src/database.ts'
+import { type Database, openDatabase } from '../src/database.ts'
 import { channels, providerNames } from '../src/domain/channels/inbound-event.ts'
 import { Workspace } from '../src/domain/entities/workspace.ts'
 import { interactionOutcomes } from '../src/domain/scoring/score.ts'
 import { sentimentTags } from '../src/domain/sentiment-tag.ts'
 import { codeOf } from '../src/domain/sql.ts'
-import { testDatabase } from './support/database.ts'
+import { silentLog, storage, testDatabase, testStorage } from './support/database.ts'
 import { makeWorkspace } from './support/events.ts'
 import { suite } from './support/suite.ts'
 
@@ -109,5 +109,32 @@ test('entities read what SQL wrote', async () => {
   assert.is(workspace.feedSeq, 0)
   assert.instance(workspace.createdAt, Date)
 })
+
+if (storage === 'postgres') {
+  test('a migration that the server ends as a deadlock with readers is run again', async () => {
+    const place = await testStorage()
+    const before = await openDatabase({ ...place, log: silentLog })
+    const [undone] = await before.orm.migrator.down()
+    for (const statement of [
+      // Of what is rolled back only a sequence remembers.
+      'create sequence tries',
+      `create function deadlock_once() returns event_trigger language plpgsql as $$ begin
+         if nextval('tries') = 1 then raise 'deadlock detected' using errcode = '40P01'; end if;
+       end $$`,
+      `create event trigger deadlock_once on ddl_command_start when tag in ('ALTER TABLE')
+         execute function deadlock_once()`,
+    ]) {
+      await before.query(statement)
+    }
+    await before.close()
+    const after = await openDatabase({ ...place, log: silentLog })
+    const [tries] = await after.query<{ n: number }>('select last_value::int as n from tries')
+    const executed = await after.orm.migrator.getExecuted()
+    await after.close()
+    await place.remove()
+    assert.ok((tries?.n ?? 0) > 1, 'it was ended once')
+    assert.ok(executed.some(({ name }) => name === undone?.name))
+  })
+}
 
 test.run()
