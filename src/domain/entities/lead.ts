@@ -147,7 +147,7 @@ const leadSearchSchema = defineEntity({
     {
       name: 'lead_search_words',
       expression:
-        'create index "lead_search_words" on "lead_search" using gin ("words" gin_trgm_ops, "facets") with (gin_pending_list_limit = 4096)',
+        'create index "lead_search_words" on "lead_search" using gin (lead_search_joined(words) gin_trgm_ops, "facets") with (gin_pending_list_limit = 4096)',
     },
   ],
   properties: {

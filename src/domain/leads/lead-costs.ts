@@ -6,7 +6,7 @@
  */
 import type { LeadFilter, SearchPart } from './lead-filter.ts'
 import type { LeadOrder } from './lead-order.ts'
-import type { Sample, Samples } from './lead-sample.ts'
+import { EARLY, type Sample, type Samples } from './lead-sample.ts'
 
 /** To plan a merge of fourteen ends; of more it takes too long. */
 const MERGED = 1500
@@ -15,8 +15,8 @@ const ENDS_MAX = 14
  * In the index of words and facets: a lead that has what fewest have, and the same lead for whatever
  * else is looked up. Those are passed over where few have the first.
  */
-const POSTED = 0.13
-const POSTED_TOO = 0.04
+const POSTED = 0.06
+const POSTED_TOO = 0.015
 /** Without that index every row's words are looked at, one after the other. */
 const SCANNED = 0.13
 /** A lead that has all that is looked up: its words are read and compared. */
@@ -27,13 +27,15 @@ const SORTED = 0.2
 /** A list may begin with so many that are like no others: a campaign that made them all reply. */
 const BEFORE_OTHERS = 10_000
 /** By name, leads that match are neighbours, and the first may come late; most so by how it begins. */
-const BEFORE_FIRST = 2000
+const BEFORE_FIRST = 10_000
 const BEFORE_NAME = 100_000
+/** In the index of names, to tell which come so early. */
+const RANKED = 0.05
 
 /** What so many have tells the index nothing, and costs it most. */
 const COMMON = 0.9
 
-export type Way = 'walk' | 'follow' | 'few' | 'find'
+export type Way = 'walk' | 'follow' | 'few' | 'find' | 'early'
 
 export interface Cost {
   way: Way
@@ -44,6 +46,15 @@ export interface Cost {
 
 /** None of a thousand may be one of two thousand. */
 const share = ({ read }: Sample, count = 0) => (count + 0.5) / (read + 0.5)
+
+/** A sample of whole pages may miss a channel that came in one import. */
+const MISSED = 0.01
+
+function shareLeft(sample: Sample): number {
+  const ofChannel = sample.leads > 0 ? Math.max(0, sample.ofChannel / sample.leads) : 0
+  const apart = ofChannel * share(sample, sample.leftByIndex)
+  return Math.max(share(sample, sample.left), Math.min(apart, MISSED))
+}
 
 /** Those parts of a search by which the index of words finds anything. */
 export function partsToLookUp({ search }: LeadFilter, sample: Sample): SearchPart[] {
@@ -56,16 +67,18 @@ export function costs(
   { filter, order, limit }: { filter: LeadFilter; order: LeadOrder; limit: number },
 ): Cost[] {
   const { search, isNarrow, isUnscored, scores, ends } = filter
-  const left = isNarrow ? share(all, all.left) : 1
+  const left = isNarrow ? shareLeft(all) : 1
   const found = search ? share(all, likelyFound(all)) : 1
   /** Read until a page is full: of those that the list begins with, or past them and of all. */
   const along = (isFiltered: boolean) => {
-    const rowsOf = (sample: Sample) =>
-      limit / ((isFiltered ? share(sample, sample.left) : 1) * (search ? leastFound(sample) : 1))
-    return Math.min(rowsOf(first), BEFORE_OTHERS + rowsOf(all))
+    const rowsOf = (sample: Sample, part: number) =>
+      limit / ((isFiltered ? part : 1) * (search ? leastFound(sample) : 1))
+    const atFirst = rowsOf(first, first === all ? left : share(first, first.left))
+    return Math.min(atFirst, BEFORE_OTHERS + rowsOf(all, left))
   }
   const leads = Math.max(all.leads, all.read)
   const isByName = order.keptIn === 'search'
+  const { posted, candidates } = lookUp(all)
   const ways: Cost[] = []
   const add = (way: Way, rows: number, each: number, once = 0) =>
     void ways.push({ way, each, all: once + rows * each })
@@ -82,7 +95,12 @@ export function costs(
   if (isNarrow) add('few', leads * left, 1 + (isByName ? found * LOOKED_UP : 0))
   if (search || isByName) {
     const each = isByName ? SORTED : LOOKED_UP
-    add('find', leads * left * found, each, leads * lookUp(all))
+    add('find', leads * left * found, each, leads * (posted + candidates * COMPARED))
+  }
+  if (all.early && candidates < 1) {
+    const named = leads * share(all, all.early.read)
+    const rows = Math.max(named * candidates, (leads * EARLY) / all.read)
+    add('early', rows, COMPARED + SORTED, leads * posted + named * RANKED)
   }
   return ways.sort((a, b) => a.all - b.all)
 }
@@ -99,11 +117,13 @@ function leastFound(sample: Sample): number {
   return Math.max(0.25, found + 0.5 - Math.sqrt(found)) / (sample.read + 0.5)
 }
 
-/** Of one lead of all. */
-function lookUp(sample: Sample): number {
+/** What it costs for each lead of all, and what part of them it leaves to be compared. */
+function lookUp(sample: Sample): { posted: number; candidates: number } {
   const shares = [sample.leftByIndex, ...sample.have].map((count) => share(sample, count))
   const looked = shares.filter((each) => each < COMMON)
-  if (looked.length === 0) return SCANNED
-  const posted = Math.min(...looked) * (POSTED + (looked.length - 1) * POSTED_TOO)
-  return posted + looked.reduce((product, each) => product * each, 1) * COMPARED
+  if (looked.length === 0) return { posted: SCANNED, candidates: 1 }
+  return {
+    posted: Math.min(...looked) * (POSTED + (looked.length - 1) * POSTED_TOO),
+    candidates: looked.reduce((product, each) => product * each, 1),
+  }
 }

@@ -63,17 +63,25 @@ export interface Search {
 }
 
 export interface SearchPart {
-  /** Of which a lead has at least one. */
-  patterns: string[]
-  /** SQL over `lead.words`: the index takes the lead for one that has it. */
+  operator: 'like' | '~'
+  /** SQL of what a lead's words are compared with. */
+  pattern(bind: Bind): string
+  /** SQL of a regular expression: whose words match, the index takes for one that has it. */
   seems(bind: Bind): string
 }
 /** Makes a value a parameter, and answers its name. */
 export type Bind = (value: string) => string
 
-/** SQL over the same. */
-export const hasPart = (patterns: string[], of: 'lead' | 'search', bind: Bind) =>
-  `(${patterns.map((pattern) => `${of}.words like lower(${bind(pattern)})`).join(' or ')})`
+/** As the index of words has them. */
+const joined = (words: string) => `lead_search_joined(${words})`
+
+/** SQL: looked up by the index. */
+export const hasPart = ({ operator, pattern }: SearchPart, bind: Bind) =>
+  `${joined('search.words')} ${operator} ${joined(pattern(bind))}`
+
+/** SQL over the same as `Search.condition`: what the index would answer, whom it need not be asked for. */
+export const seemsToHave = ({ seems }: SearchPart, of: 'lead' | 'search', bind: Bind) =>
+  `${joined(`${of}.words`)} ~ ${joined(seems(bind))}`
 
 /**
  * Closed words are written out rather than bound: an index with a condition is taken only where its
@@ -123,11 +131,13 @@ export function leadFilter({ score, channel, sentiment, q }: LeadQuery): LeadFil
 function searchFor(q: string): Search {
   const letters = [...q].filter((sign) => /[\p{L}\p{N}]/u.test(sign)).length
   if (letters < 3 && letters === [...q].length) {
-    const begins = [`${q}%`, `% ${q}%`, `%\n${q}%`, `%+${q}%`]
-    const seems = (bind: Bind) => `lead.words ~ ('\\m' || lower(${bind(q)}))`
+    // A sign in brackets means itself, and the letter that the index has for it, too.
+    const begins = (bind: Bind) => `('(^|[ \\n])[+]?' || lower(${bind(q)}))`
     return {
-      condition: (of, bind) => hasPart(begins, of, bind),
-      parts: [{ patterns: begins, seems }],
+      condition: (of, bind) => `${of}.words ~ ${begins(bind)}`,
+      parts: [
+        { operator: '~', pattern: begins, seems: (bind) => `('\\m[+]?' || lower(${bind(q)}))` },
+      ],
       isExact: true,
     }
   }
@@ -141,6 +151,9 @@ function searchFor(q: string): Search {
 /** `%` and `_` in a search mean themselves. */
 const literal = (text: string) => text.replace(/[\\%_]/g, (sign) => `\\${sign}`)
 
+/** Letters to the index (`lead_search_joined`), as within an address. */
+const JOINED = /[.+-]/
+
 /**
  * Each word with the sign on either side, by which it is known to begin and to end there. pg_trgm looks
  * up three signs in a row, and where a word begins, two blanks count among them, and one where it ends.
@@ -149,13 +162,15 @@ function wordsOf(q: string): SearchPart[] {
   return [...q.matchAll(/[\p{L}\p{N}]+/gu)].flatMap(({ index, 0: word }) => {
     const before = q.slice(0, index).match(/.$/su)?.[0] ?? ''
     const after = q.slice(index + word.length).match(/^./su)?.[0] ?? ''
-    const known = [...word].length + (before ? 2 : 0) + (after ? 1 : 0)
-    if (known < 3) return []
-    const [begin, end] = [before && '\\m', after && '\\M']
+    const [begins, ends] = [before, after].map((sign) => sign !== '' && !JOINED.test(sign))
+    const signs = (before ? 1 : 0) + [...word].length + (after ? 1 : 0)
+    if (signs + (begins ? 1 : 0) < 3) return []
+    const pattern = `%${literal(before + word + after)}%`
+    const [start, end] = [begins ? '\\m' : before, ends ? '\\M' : after]
     return {
-      patterns: [`%${literal(before + word + after)}%`],
-      // Any other sign beside it would do for the index.
-      seems: (bind) => `lead.words ~ ('${begin}' || lower(${bind(word)}) || '${end}')`,
+      operator: 'like',
+      pattern: (bind) => `lower(${bind(pattern)})`,
+      seems: (bind) => `('${start}' || lower(${bind(word)}) || '${end}')`,
     }
   })
 }

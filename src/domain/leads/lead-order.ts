@@ -24,6 +24,8 @@ export interface LeadOrder {
   /** Within one sentiment tag and score an index keeps this order, hence for every filter. */
   isByActivity: boolean
   isByScore: boolean
+  /** By that alone: what is read first came at one time, and may be like nothing before. */
+  isByTime: boolean
   /** The table with an index of this order over all leads of a workspace. */
   keptIn: 'lead' | 'search'
   /** What that index has, where it is other than the keys; leads that come last may be left out. */
@@ -40,8 +42,13 @@ const activity = time('lead.last_activity_at')
 const score = integer('coalesce(lead.overall_score, 0)')
 const scoredAt = time(`coalesce(lead.scored_at, 'epoch')`)
 
-const byActivity = { isByActivity: true, isByScore: false, keptIn: 'lead' as const }
-const byScore = { ...byActivity, isByScore: true }
+const byActivity = {
+  isByActivity: true,
+  isByScore: false,
+  isByTime: true,
+  keptIn: 'lead' as const,
+}
+const byScore = { ...byActivity, isByScore: true, isByTime: false }
 
 export const leadOrders: Record<LeadSort, LeadOrder> = {
   '-lastActivity': { keys: [activity], descending: true, ...byActivity },
@@ -59,6 +66,7 @@ export const leadOrders: Record<LeadSort, LeadOrder> = {
     descending: true,
     isByActivity: false,
     isByScore: false,
+    isByTime: true,
     keptIn: 'lead',
     unscoredEnd: `${scoredAt.by} = 'epoch'`,
   },
@@ -67,9 +75,49 @@ export const leadOrders: Record<LeadSort, LeadOrder> = {
     descending: false,
     isByActivity: false,
     isByScore: false,
+    isByTime: false,
     keptIn: 'search',
   },
 }
+
+const idOf = ({ keptIn }: LeadOrder) => (keptIn === 'search' ? 'search.lead_id' : 'lead.id')
+
+/** SQL: these columns, all in the direction of the list. */
+export const inOrder = ({ descending }: LeadOrder, columns: string[]) =>
+  columns.map((column) => `${column} ${descending ? 'desc' : 'asc'}`).join(', ')
+
+/** SQL of the order of the list, ties broken. */
+export const listOrder = (order: LeadOrder) =>
+  inOrder(order, [...order.keys.map(({ by }) => by), idOf(order)])
+
+/** SQL of that order as its index has it, and of what it has of the leads that are asked for. */
+export function alongOrder(order: LeadOrder, isUnscored: boolean): { by: string; where: string } {
+  // What comes last by the index, comes first where nothing else is asked for.
+  const unscored = isUnscored ? order.unscoredEnd : undefined
+  const { by, where } = order.walk ?? { by: order.keys.map((key) => key.by), where: 'true' }
+  return { by: inOrder(order, [...by, idOf(order)]), where: unscored ?? where }
+}
+
+/** SQL: behind the page that ended there. `bind` makes a value a parameter, and answers its name. */
+export function beyondSql(
+  order: LeadOrder,
+  after: LeadKey | null,
+  bind: (value: unknown, type: string) => string,
+): string {
+  if (!after) return 'true'
+  const row = [...order.keys.map(({ by }) => by), idOf(order)]
+  const keys = order.keys.map(({ type }, n) => bind(after.keys[n], type))
+  const bound = [...keys, bind(after.id, 'uuid')]
+  return `(${row.join(', ')}) ${order.descending ? '<' : '>'} (${bound.join(', ')})`
+}
+
+/** SQL: one page's sort keys and lead, as `id`, `keys` and `key_0`, …; and the order by those. */
+export const keysOf = (order: LeadOrder) => ({
+  columns: `${idOf(order)} as id, array[${order.keys.map(({ text }) => text).join(', ')}] as keys,
+    ${order.keys.map(({ by }, n) => `${by} as key_${n}`).join(', ')}`,
+  by: (page: string) =>
+    inOrder(order, [...order.keys.map((_, n) => `${page}.key_${n}`), `${page}.id`]),
+})
 
 /** Where a page ended: the sort keys of its last lead, and the lead itself to break ties. */
 export interface LeadKey {

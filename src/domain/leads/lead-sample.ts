@@ -1,6 +1,7 @@
 /** What part of a workspace's leads a filter leaves and a search finds, by some of them. */
 import type { Sql } from '../sql.ts'
-import { type LeadQuery, leadFilter } from './lead-filter.ts'
+import { type Bind, type LeadQuery, leadFilter, seemsToHave } from './lead-filter.ts'
+import { alongOrder, beyondSql, type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
 import { soughtBy } from './lead-ways.ts'
 
 export interface Sample {
@@ -15,6 +16,10 @@ export interface Sample {
   have: number[]
   /** Leads of all workspaces, as the database last counted them; -1: never. */
   leads: number
+  /** Those of the channel that is asked for, counted in the same way. */
+  ofChannel: number
+  /** By name: one up to which some of the page to come are, and how many were read up to it. */
+  early: { name: string; read: number } | null
 }
 
 export interface Samples {
@@ -24,52 +29,111 @@ export interface Samples {
   all: Sample
 }
 
-/** Those with the latest activity: what a list by activity begins with is like them. */
-export const latestLeads = (sql: Sql, query: LeadQuery, rows: number): Promise<Sample> =>
-  sampleLeads(sql, query, {
-    from: `lead where lead.workspace_id = $1::uuid
-      order by lead.last_activity_at desc, lead.id desc limit $2::int`,
+/** Up to so many of those that were found: the whole page is almost always among what they stand for. */
+export const EARLY = 2
+
+/** Those with which a list by time goes on, if nothing were left out; for others the latest. */
+export function firstLeads(
+  sql: Sql,
+  query: LeadQuery,
+  after: LeadKey | null,
+  rows: number,
+): Promise<Sample> {
+  const filter = leadFilter(query)
+  const { isByTime } = leadOrders[query.sort]
+  const order = isByTime ? leadOrders[query.sort] : leadOrders['-lastActivity']
+  const { by, where } = alongOrder(order, filter.isUnscored)
+  return sampleLeads(sql, query, {
     rows,
+    of: 'lead',
+    // Without the wide columns: they are sorted.
+    from: (bind) => `(
+      select ${soughtBy(filter)} from lead where lead.workspace_id = $1::uuid
+        and ${where} and ${beyondSql(order, isByTime ? after : null, bind)}
+      order by ${by} limit $2::int
+    ) as lead`,
   })
+}
 
 /**
- * Whole pages from all over the table, some `rows` among all workspaces. By score or by name the first
- * ones would be like no others, and what came yesterday may be like nothing before. Bounded, because a
- * table that was never analyzed would be read whole.
+ * Whole pages from all over the table that has the order, some `rows` among all workspaces. By score or
+ * by name the first ones would be like no others, and what came yesterday may be like nothing before.
+ * Bounded, because a table that was never analyzed would be read whole.
  */
-export const anyLeads = (sql: Sql, query: LeadQuery, rows: number): Promise<Sample> =>
-  sampleLeads(sql, query, {
-    from: `lead tablesample system ((
+export function anyLeads(
+  sql: Sql,
+  query: LeadQuery,
+  after: LeadKey | null,
+  rows: number,
+): Promise<Sample> {
+  const of = leadOrders[query.sort].keptIn
+  // Half as wide, so that twice as many are as many pages.
+  const [table, each] = of === 'search' ? ['lead_search', 2] : ['lead', 1]
+  return sampleLeads(sql, query, {
+    rows: rows * each,
+    of,
+    from: () => `${table} as ${of} tablesample system ((
         select least(100, 100.0 * $2::int / greatest(reltuples, 1))::real
-        from pg_class where oid = 'lead'::regclass
-      )) where lead.workspace_id = $1::uuid limit 4 * $2::int`,
-    rows,
+        from pg_class where oid = '${table}'::regclass
+      )) where ${of}.workspace_id = $1::uuid limit 4 * $2::int`,
+    after,
   })
+}
+
+type BindAs = Parameters<typeof beyondSql>[2]
+
+interface Sampling {
+  rows: number
+  of: LeadOrder['keptIn']
+  from(bind: BindAs): string
+  after?: LeadKey | null
+}
 
 async function sampleLeads(
   sql: Sql,
   query: LeadQuery,
-  { from, rows }: { from: string; rows: number },
+  { rows, of, from, after }: Sampling,
 ): Promise<Sample> {
   const params: unknown[] = [query.workspaceId, rows]
+  const bindAs = (value: unknown, type: string) => `$${params.push(value)}::${type}`
+  const bind = (value: string) => bindAs(value, 'text')
   const filter = leadFilter(query)
-  const bind = (value: string) => `$${params.push(value)}::text`
   const { search } = filter
-  const asked = search
-    ? [search.condition('lead', bind), ...search.parts.map((part) => part.seems(bind))]
-    : []
+  const parts = search?.parts.map((part) => seemsToHave(part, of, bind)) ?? []
+  const asked = [search?.condition(of, bind) ?? 'true', ...parts]
+  const isLeft = of === 'search' ? `${filter.facets} and ${filter.channels}` : filter.conditions
   const [{ has, ...sample }] = (await sql.query(
-    `select count(*)::int as read, count(*) filter (where is_left)::int as left,
+    `with sampled as materialized (
+       select ${isLeft} as is_left, array[${asked}] as has,
+         ${of === 'search' ? filter.facets : filter.indexed} as is_left_by_index,
+         ${of === 'search' ? 'nameless, name' : 'null as name'}
+       from ${from(bindAs)}
+     )
+     select count(*)::int as read, count(*) filter (where is_left)::int as left,
        count(*) filter (where is_left_by_index)::int as "leftByIndex",
        array[${asked.map((_, n) => `count(*) filter (where has[${n + 1}])`)}]::int[] as has,
-       (select reltuples::int from pg_class where oid = 'lead'::regclass) as leads
-     from (
-       select ${filter.conditions} as is_left, ${filter.indexed} as is_left_by_index,
-         array[${asked}]::boolean[] as has
-       from (select ${soughtBy(filter)} from ${from}) as lead
-     ) as first`,
+       ${countOf('lead')} as leads,
+       ${query.channel ? countOf(`lead_list_of_${query.channel}`) : 0} as "ofChannel",
+       ${of === 'search' ? earlySql(after?.keys ?? [], bind) : 'null'} as early
+     from sampled`,
     params,
-  )) as [Omit<Sample, 'found' | 'have'> & { has: number[] }]
-  const [found = sample.read, ...have] = has
+  )) as [Omit<Sample, 'found' | 'have'> & { has: [number, ...number[]] }]
+  const [found, ...have] = has
   return { ...sample, found, have }
+}
+
+/** Of a table, or of an index that has some of its rows. */
+const countOf = (relation: string) =>
+  `(select reltuples::int from pg_class where oid = '${relation}'::regclass)`
+
+/** Behind these keys of the page before. */
+function earlySql([nameless, name]: string[], bind: Bind): string {
+  if (nameless === '1') return 'null'
+  return `(
+    select json_build_object('name', name, 'read', nth) from (
+      select name, is_left and has[1] as is_found, row_number() over (order by name) as nth
+      from sampled where nameless = 0${name === undefined ? '' : ` and name >= ${bind(name)}`}
+    ) as named
+    where is_found order by name offset ${EARLY - 1} limit 1
+  )`
 }

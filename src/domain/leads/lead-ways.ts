@@ -6,6 +6,7 @@
  * - `first`, `follow`: along the filter's own index, which keeps the order within each score and tag.
  * - `few`: the leads that the filters leave, read whole and sorted.
  * - `find`: what matches by the index of words and facets, sorted.
+ * - `early`: by name, what matches so up to some name.
  *
  * A bound of null reads as far as it takes. Otherwise the answer is null when the page was not certain
  * within the bound.
@@ -19,7 +20,16 @@ import {
   leadFilter,
   type SearchPart,
 } from './lead-filter.ts'
-import { type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
+import {
+  alongOrder,
+  beyondSql,
+  inOrder,
+  keysOf,
+  type LeadKey,
+  type LeadOrder,
+  leadOrders,
+  listOrder,
+} from './lead-order.ts'
 import { type LeadRecord, leadColumns } from './lead-row.ts'
 
 /** Of a page, with the sort keys of each lead. */
@@ -35,14 +45,9 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
   const order = leadOrders[query.sort]
   const filter = leadFilter(query)
   const { search, scores } = filter
-  const { keys, keptIn } = order
+  const { keptIn } = order
   const isInSearch = keptIn === 'search'
-  const sortedBy = keys.map(({ by }) => by)
-  const direction = order.descending ? 'desc' : 'asc'
-  const idOf = idOfKept(order)
-  const inOrder = (by: string[]) => by.map((each) => `${each} ${direction}`).join(', ')
-  const listOrder = inOrder([...sortedBy, idOf])
-  const byActivity = inOrder(['lead.last_activity_at', 'lead.id'])
+  const byActivity = inOrder(order, ['lead.last_activity_at', 'lead.id'])
   // Without a score last, whichever way.
   const inTurn = order.descending
     ? scores.toReversed()
@@ -60,26 +65,20 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
 
   const statement = () => statementOf(query.workspaceId, { limit, after }, { order, search })
 
-  const found = `${idOf} as id, array[${keys.map(({ text }) => text).join(', ')}] as keys,
-    ${keys.map(({ by }, index) => `${by} as key_${index}`).join(', ')}`
-  const foundInOrder = inOrder([...keys.map((_, index) => `page.key_${index}`), 'page.id'])
-
   /** Only now the wide columns, of one page. `from` knows what the keys name. */
   const pageSql = (from: string) => `
     select ${leadColumns}, page.keys from (
-      select ${found} from ${from} order by ${listOrder} limit $2::int
+      select ${keysOf(order).columns} from ${from} order by ${listOrder(order)} limit $2::int
     ) as page
     join lead on lead.id = page.id
-    order by ${foundInOrder}`
+    order by ${keysOf(order).by('page')}`
 
   /** The first `rows` in the order of the list, whatever the filters say. */
   function begun(rows: number, mine: string): string {
-    // What comes last by the index, comes first where nothing else is asked for.
-    const unscored = filter.isUnscored ? order.unscoredEnd : undefined
-    const { by, where } = order.walk ?? { by: sortedBy, where: 'true' }
+    const { by, where } = alongOrder(order, filter.isUnscored)
     return `(
       select ${isInSearch ? 'search.*' : soughtBy(filter)} from ${path}
-      where ${mine} and ${unscored ?? where} order by ${inOrder([...by, idOf])} limit ${rows}
+      where ${mine} and ${where} order by ${by} limit ${rows}
     ) as ${keptIn}`
   }
 
@@ -89,6 +88,24 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
    */
   const firstOf = (along: string, matches: string) =>
     `(select ${keptIn}.* from ${along} where ${matches} limit $2::int) as ${keptIn}`
+
+  function foundPage(
+    { next, words, hasParts }: ReturnType<typeof statement>,
+    { max, parts, named }: { max: number | null; parts: SearchPart[]; named: string[] },
+  ) {
+    const isAll = search?.isExact && parts.length > 0
+    const rest = isAll ? [] : [words('search')]
+    const where = [...hasParts(parts), ...named, ...rest, leftInSearch]
+    return {
+      few: `select lead_id, nameless, name from lead_search as search
+        where search.workspace_id = $1::uuid and ${where.join(' and ')}
+        limit ${max === null ? null : max + 1}`,
+      max,
+      page: pageSql(
+        `few as search ${isInSearch ? '' : leadOfSearch} where size."isFew" and ${next()}`,
+      ),
+    }
+  }
 
   const certain = (rows: Found[], bound: number | null) =>
     rows.length >= limit || bound === null ? rows : null
@@ -138,23 +155,20 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
     },
     /** These parts of the search, and the facets, are looked up; the rest is compared with each. */
     find(sql: Sql, max: number | null, parts: SearchPart[]): Promise<Found[] | null> {
-      const { params, next, words, hasParts } = statement()
-      const isAll = search?.isExact && parts.length > 0
-      const where = [...hasParts(parts), ...(isAll ? [] : [words('search')]), leftInSearch]
-      return unlessMany(sql, params, {
-        few: `select lead_id, nameless, name from lead_search as search
-          where search.workspace_id = $1::uuid and ${where.join(' and ')}
-          limit ${max === null ? null : max + 1}`,
-        max,
-        page: pageSql(
-          `few as search ${isInSearch ? '' : leadOfSearch} where size."isFew" and ${next()}`,
-        ),
-      })
+      const asked = statement()
+      return unlessMany(sql, asked.params, foundPage(asked, { max, parts, named: [] }))
+    },
+    /**
+     * Only by name. The index of names tells which of them come so early; looked up with the words, it
+     * costs a twentieth of a row each.
+     */
+    async early(sql: Sql, max: number, parts: SearchPart[], name: string): Promise<Found[] | null> {
+      const asked = statement()
+      const page = foundPage(asked, { max, parts, named: asked.upTo(name) })
+      return certain((await unlessMany(sql, asked.params, page)) ?? [], max)
     },
   }
 }
-
-const idOfKept = ({ keptIn }: LeadOrder) => (keptIn === 'search' ? 'search.lead_id' : 'lead.id')
 
 /** The parameters of one statement; it has none that its text does not name. */
 function statementOf(
@@ -165,18 +179,18 @@ function statementOf(
   const params: unknown[] = [workspaceId, limit]
   const bind = (value: unknown, type: string) => `$${params.push(value)}::${type}`
   const bindText = (value: string) => bind(value, 'text')
-  const beyond = ({ keys: bounds, id }: LeadKey) => {
-    const row = [...order.keys.map(({ by }) => by), idOfKept(order)]
-    const bound = [...order.keys.map(({ type }, n) => bind(bounds[n], type)), bind(id, 'uuid')]
-    return `(${row.join(', ')}) ${order.descending ? '<' : '>'} (${bound.join(', ')})`
-  }
   return {
     params,
     /** Behind the page before. */
-    next: () => (after ? beyond(after) : 'true'),
+    next: () => beyondSql(order, after, bind),
     words: (of: 'lead' | 'search') => (search ? search.condition(of, bindText) : 'true'),
-    hasParts: (parts: SearchPart[]) =>
-      parts.map(({ patterns }) => hasPart(patterns, 'search', bindText)),
+    hasParts: (parts: SearchPart[]) => parts.map((part) => hasPart(part, bindText)),
+    /** Behind the page before, as the index of names is asked: of a row of keys it takes one for many. */
+    upTo: (name: string) => [
+      'search.nameless = 0',
+      `search.name <= ${bindText(name)}`,
+      ...(after?.keys[1] === undefined ? [] : [`search.name >= ${bindText(after.keys[1])}`]),
+    ],
   }
 }
 

@@ -10,7 +10,7 @@ import { costs, partsToLookUp, type Way } from './lead-costs.ts'
 import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, leadOrders } from './lead-order.ts'
 import { belongingsOf, type LeadRow, leadRow } from './lead-row.ts'
-import { anyLeads, latestLeads, type Samples } from './lead-sample.ts'
+import { anyLeads, firstLeads, type Samples } from './lead-sample.ts'
 import { type Found, leadWays } from './lead-ways.ts'
 
 /** How many leads a sample reads: 3 ms, and one match among them means 1,000 in a million. */
@@ -46,8 +46,9 @@ async function fetchPage(
   const ways = leadWays(query, page)
   if (!filter.search && order.isByActivity) return ways.first(sql)
   if (!filter.search && !filter.isNarrow) return (await ways.walk(sql, null)) ?? []
-  const sample = await samplesFor(sql, query, sampled)
+  const sample = await samplesFor(sql, query, page.after, sampled)
   const parts = partsToLookUp(filter, sample.all)
+  const upTo = sample.all.early?.name ?? ''
   const estimates = costs(sample, { filter, order, limit: page.limit })
   const least = Math.min(...estimates.map(({ all }) => all))
   const tried = new Set<Way>()
@@ -55,7 +56,7 @@ async function fetchPage(
     const within = estimates.filter(({ all }) => all <= least * budget)
     // What has already cost more than it seemed to comes last.
     for (const { way, each } of within.sort((a, b) => +tried.has(a.way) - +tried.has(b.way))) {
-      const found = await ways[way](sql, Math.ceil((least * budget) / each), parts)
+      const found = await ways[way](sql, Math.ceil((least * budget) / each), parts, upTo)
       if (found) return found
       tried.add(way)
     }
@@ -64,10 +65,16 @@ async function fetchPage(
 }
 
 /** What the list begins with, and what there is. */
-async function samplesFor(sql: Sql, query: LeadQuery, rows: number): Promise<Samples> {
-  const any = await anyLeads(sql, query, rows)
+async function samplesFor(
+  sql: Sql,
+  query: LeadQuery,
+  after: LeadKey | null,
+  rows: number,
+): Promise<Samples> {
+  const any = await anyLeads(sql, query, after, rows)
   const isEnough = any.read >= rows * SAMPLE_LEAST
-  if (isEnough && query.sort !== '-lastActivity') return { first: any, all: any }
-  const first = await latestLeads(sql, query, Math.ceil(rows / 2))
+  const { isByTime } = leadOrders[query.sort]
+  if (isEnough && !isByTime) return { first: any, all: any }
+  const first = await firstLeads(sql, query, after, Math.ceil(rows / 2))
   return { first, all: isEnough ? any : first }
 }
