@@ -82,7 +82,7 @@ async function onPostgres(): Promise<void> {
       await sql.query('create table growth_bench_filled ()')
     }
     await prepare(empty, null, { client: null, say })
-    await measure('postgres', { full, empty, sql })
+    await measure('postgres', { full, empty, sql, size })
   } finally {
     await client.end()
     await server?.stop()
@@ -110,7 +110,7 @@ async function onPglite(): Promise<void> {
   try {
     await prepare(full, smaller, { client: null, say })
     await prepare(empty, null, { client: null, say })
-    await measure('pglite', { full, empty, sql: null })
+    await measure('pglite', { full, empty, sql: null, size: smaller })
   } finally {
     for (const { dataDir } of [full, empty]) removeDir(dataDir)
   }
@@ -118,7 +118,7 @@ async function onPglite(): Promise<void> {
 
 async function measure(
   storage: string,
-  on: { full: Storage; empty: Storage; sql: Sql | null },
+  on: { full: Storage; empty: Storage; sql: Sql | null; size: Size },
 ): Promise<void> {
   say(`${storage}: starting the service on both`)
   const since = new Date()
@@ -147,7 +147,7 @@ async function measure(
     const isSearch = ({ path }: Read) => path.includes('q=')
     const figures = {
       storage,
-      ...size,
+      ...on.size,
       fullRps: ours?.rps,
       emptyRps: theirs?.rps,
       fullOfEmpty: Math.round(share * 100) / 100,

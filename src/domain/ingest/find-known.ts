@@ -53,7 +53,11 @@ function phoneBesideProviderId({ workspaceId, event }: Offered) {
   return phone && named ? [{ workspaceId, phone: phone.value }] : []
 }
 
-/** `limit 1` keeps each look-up one by index, however large or small the tables were when planned. */
+/**
+ * `limit 1` keeps each look-up one by index, however large or small the tables were when planned, and
+ * `offset 0` one by the lead: while the statistics knew of no provider ids, PostgreSQL 18 took all there
+ * are for few, and read them for every phone number.
+ */
 export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
   const identities = offered.flatMap(({ workspaceId, event }) =>
     event.lead.identities.map((identity) => ({ workspaceId, ...identity })),
@@ -92,8 +96,11 @@ export async function findKnown(sql: Sql, offered: Offered[]): Promise<Known> {
        limit 1
      ) as owner
      cross join lateral (
-       select value from lead_identity as identity
-       where identity.lead_id = owner.lead_id and identity.kind = 'provider'
+       select value from (
+         select kind, value from lead_identity as identity
+         where identity.lead_id = owner.lead_id offset 0
+       ) as known
+       where kind = 'provider'
        limit ${PROVIDER_IDS_MAX}
      ) as other
      union all
