@@ -26,7 +26,7 @@ const LOOKED_UP = 3
 const SORTED = 0.2
 /** A list may begin with so many that are like no others: a campaign that made them all reply. */
 const BEFORE_OTHERS = 10_000
-/** By name, leads that match are neighbours, and the first may come late; most so by how it begins. */
+/** By name, leads found by it are neighbours, and the first may come late; most so by how it begins. */
 const BEFORE_FIRST = 10_000
 const BEFORE_NAME = 100_000
 /** In the index of names, to tell which come so early. */
@@ -86,7 +86,8 @@ export function costs(
   // Along the scores, a filter by score leaves nothing for long, and then everything.
   if (!(order.isByScore && scores.length < 5)) {
     const isFiltered = isNarrow && !(isUnscored && order.unscoredEnd)
-    const before = isByName && search ? (search.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
+    const isNeighbour = all.foundByName > all.found / 2
+    const before = isNeighbour ? (search?.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
     add('walk', before + along(isFiltered), 1)
   }
   const canFollow =

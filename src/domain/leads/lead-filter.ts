@@ -54,8 +54,8 @@ export interface LeadFilter {
 }
 
 export interface Search {
-  /** SQL over `words` of `lead` or `search`, who have the same: the search finds it. */
-  condition(of: 'lead' | 'search', bind: Bind): string
+  /** SQL: the search finds what has these words, a column of `lead` or `search`. */
+  condition(words: 'lead.words' | 'search.words' | 'search.name', bind: Bind): string
   /** What the index of words can look up; a lead that is found has all of it. */
   parts: SearchPart[]
   /** And a lead that has all of it is found. */
@@ -134,7 +134,7 @@ function searchFor(q: string): Search {
     // A sign in brackets means itself, and the letter that the index has for it, too.
     const begins = (bind: Bind) => `('(^|[ \\n])[+]?' || lower(${bind(q)}))`
     return {
-      condition: (of, bind) => `${of}.words ~ ${begins(bind)}`,
+      condition: (words, bind) => `${words} ~ ${begins(bind)}`,
       parts: [
         { operator: '~', pattern: begins, seems: (bind) => `('\\m[+]?' || lower(${bind(q)}))` },
       ],
@@ -142,7 +142,7 @@ function searchFor(q: string): Search {
     }
   }
   return {
-    condition: (of, bind) => `strpos(${of}.words, lower(${bind(q)})) > 0`,
+    condition: (words, bind) => `strpos(${words}, lower(${bind(q)})) > 0`,
     parts: wordsOf(q),
     isExact: false,
   }

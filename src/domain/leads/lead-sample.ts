@@ -12,6 +12,8 @@ export interface Sample {
   leftByIndex: number
   /** The search finds them. */
   found: number
+  /** By name: so many of those by their name. */
+  foundByName: number
   /** For each part of the search, that the index takes for having it. */
   have: number[]
   /** Leads of all workspaces, as the database last counted them; -1: never. */
@@ -100,7 +102,8 @@ async function sampleLeads(
   const filter = leadFilter(query)
   const { search } = filter
   const parts = search?.parts.map((part) => seemsToHave(part, of, bind)) ?? []
-  const asked = [search?.condition(of, bind) ?? 'true', ...parts]
+  const byName = (of === 'search' && search?.condition('search.name', bind)) || 'false'
+  const asked = [search?.condition(`${of}.words`, bind) ?? 'true', byName, ...parts]
   const isLeft = of === 'search' ? `${filter.facets} and ${filter.channels}` : filter.conditions
   const [{ has, ...sample }] = (await sql.query(
     `with sampled as materialized (
@@ -117,9 +120,9 @@ async function sampleLeads(
        ${of === 'search' ? earlySql(after?.keys ?? [], bind) : 'null'} as early
      from sampled`,
     params,
-  )) as [Omit<Sample, 'found' | 'have'> & { has: [number, ...number[]] }]
-  const [found, ...have] = has
-  return { ...sample, found, have }
+  )) as [Omit<Sample, 'found' | 'foundByName' | 'have'> & { has: [number, number, ...number[]] }]
+  const [found, foundByName, ...have] = has
+  return { ...sample, found, foundByName, have }
 }
 
 /** Of a table, or of an index that has some of its rows. */

@@ -183,7 +183,7 @@ function statementOf(
     params,
     /** Behind the page before. */
     next: () => beyondSql(order, after, bind),
-    words: (of: 'lead' | 'search') => (search ? search.condition(of, bindText) : 'true'),
+    words: (of: 'lead' | 'search') => (search ? search.condition(`${of}.words`, bindText) : 'true'),
     hasParts: (parts: SearchPart[]) => parts.map((part) => hasPart(part, bindText)),
     /** Behind the page before, as the index of names is asked: of a row of keys it takes one for many. */
     upTo: (name: string) => [

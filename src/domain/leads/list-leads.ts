@@ -6,7 +6,7 @@
  */
 import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { Sql } from '../sql.ts'
-import { costs, partsToLookUp, type Way } from './lead-costs.ts'
+import { costs, partsToLookUp } from './lead-costs.ts'
 import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, leadOrders } from './lead-order.ts'
 import { belongingsOf, type LeadRow, leadRow } from './lead-row.ts'
@@ -32,8 +32,10 @@ export async function listLeads(
   return { ...page, rows: page.rows.map((row) => leadRow(row, belongings(row.id))) }
 }
 
-/** A wrong estimate shows by the bound; then every way that seems to cost less than the next is tried. */
-const BUDGETS = [2, 10, 50]
+/** A way that would cost so many times its estimate is given up, and taken to be that again as dear. */
+const WRONG_BY = 2
+/** So many wrong estimates, and it is read whatever it costs. */
+const TRIES = 6
 /**
  * Rows that cost next to nothing: 5 ms. Of a tighter bound the planner hopes that so few are met at once
  * by comparing all: 65 ms on the embedded database, whose statistics are coarse.
@@ -55,17 +57,14 @@ async function fetchPage(
   const parts = partsToLookUp(filter, sample.all)
   const upTo = sample.all.early?.name ?? ''
   const estimates = costs(sample, { filter, order, limit: page.limit })
-  const least = Math.min(...estimates.map(({ all }) => all))
-  const tried = new Set<Way>()
-  for (const budget of BUDGETS) {
-    const within = estimates.filter(({ all }) => all <= least * budget)
-    // What has already cost more than it seemed to comes last.
-    for (const { way, each } of within.sort((a, b) => +tried.has(a.way) - +tried.has(b.way))) {
-      const bound = Math.max(BOUND_LEAST, Math.ceil((least * budget) / each))
-      const found = await ways[way](sql, bound, parts, upTo)
-      if (found) return found
-      tried.add(way)
-    }
+  for (let tries = 0; tries < TRIES; tries++) {
+    const cheapest = estimates.reduce((a, b) => (b.all < a.all ? b : a))
+    const { way, all, each } = cheapest
+    const bound = Math.max(BOUND_LEAST, Math.ceil((all * WRONG_BY) / each))
+    const found = await ways[way](sql, bound, parts, upTo)
+    if (found) return found
+    // What comes early does not become more by a wider bound.
+    cheapest.all = way === 'early' ? Number.POSITIVE_INFINITY : bound * each * WRONG_BY
   }
   return (await ways[filter.search ? 'find' : 'walk'](sql, null, parts)) ?? []
 }
