@@ -14,24 +14,26 @@ export class LeadSearchSigns extends Migration {
       language sql immutable strict parallel safe as
         $$ select replace(replace(replace(words, '-', 'X'), '.', 'Q'), '+', 'J') $$
     `)
-    this.addSql('drop index lead_search_words')
-    this.addSql(indexSql('lead_search_joined(words)'))
-    // Or the new column of the index would be planned blind; of a new database see the one before.
-    this.addSql(`
-      do $$ begin
-        if exists (select from lead_search) then analyze lead_search; end if;
-      end $$
-    `)
+    for (const statement of indexedBy('lead_search_joined(words)')) this.addSql(statement)
   }
 
   override down(): void {
-    this.addSql('drop index lead_search_words')
-    this.addSql(indexSql('words'))
+    for (const statement of indexedBy('words')) this.addSql(statement)
     this.addSql('drop function lead_search_joined')
   }
 }
 
-const indexSql = (words: string) => `
-  create index "lead_search_words" on "lead_search" using gin (${words} gin_trgm_ops, "facets")
-    with (gin_pending_list_limit = 4096)
-`
+/**
+ * Readers wait only for the change of names. Until the processes of the version before have ended, they
+ * search without the index of words. Analyzed, or a new column of the index would be planned blind; of a
+ * new database see the migration before.
+ */
+const indexedBy = (words: string) => [
+  `create index lead_search_words_new on lead_search using gin (${words} gin_trgm_ops, facets)
+     with (gin_pending_list_limit = 4096)`,
+  `do $$ begin
+     if exists (select from lead_search) then analyze lead_search; end if;
+   end $$`,
+  'drop index lead_search_words',
+  'alter index lead_search_words_new rename to lead_search_words',
+]

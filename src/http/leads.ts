@@ -54,7 +54,7 @@ const listQuery = z.strictObject({
   sentiment: oneOf(sentimentTags).optional(),
   q: text(200).optional().meta({
     description:
-      'Part of a name, company, e-mail or phone number; of one or two letters: how a word begins',
+      'Part of a name, company, e-mail or phone number; of one or two letters or digits: how a word or number begins',
   }),
   sort: oneOf(leadSorts).default('-lastActivity').meta({ description: '`-`: descending' }),
   ...pageFields,

@@ -31,19 +31,69 @@ test.before(async () => {
 })
 test.after(() => database.close())
 
-test('every part of a search is looked up by the index of words', async () => {
-  for (const q of ['a', '12', 'north', '@company-17', 'ann.b', '+1212', 'lee 12']) {
-    const parts = leadFilter({ ...anything, workspaceId, q }).search?.parts ?? []
+test('the index of words finds few of many for every part of a search', async () => {
+  const { id } = await makeWorkspace(database, 'Crowd')
+  await database.query(
+    `insert into lead (id, workspace_id, first_name, company)
+     select gen_random_uuid(), $1::uuid, 'Kim', 'Mull ' || n from generate_series(1, 3000) n`,
+    [id],
+  )
+  for (const q of [
+    'a',
+    'zz',
+    '+4',
+    'j.d',
+    'a-b',
+    'north',
+    '@company-x',
+    'ann.b',
+    '+4917',
+    'lee 9z',
+  ]) {
+    const parts = leadFilter({ ...anything, workspaceId: id, q }).search?.parts ?? []
     assert.ok(parts.length > 0, q)
     for (const part of parts) {
       const params: string[] = []
       const where = hasPart(part, (value) => `$${params.push(value)}::text`)
       const plan = await database.transaction(async (tx) => {
         await tx.query('set local enable_seqscan = off')
-        return tx.query(`explain select 1 from lead_search as search where ${where}`, params)
+        return tx.query(
+          `explain analyze select 1 from lead_search as search where ${where}`,
+          params,
+        )
       })
-      assert.match(JSON.stringify(plan), /Bitmap Index Scan on lead_search_words/, q)
+      // Where it knows no three signs in a row, it answers with all there are.
+      const [, found] =
+        JSON.stringify(plan).match(
+          /Bitmap Index Scan on lead_search_words.*?actual time=\S+ rows=([\d.]+)/,
+        ) ?? []
+      assert.ok(Number(found) < 100, `${q}: ${found}`)
     }
+  }
+})
+
+test('one or two letters or digits are how a word or number begins', async () => {
+  const { id } = await makeWorkspace(database, 'Beginnings')
+  const lead = await insertLead(database, {
+    workspaceId: id,
+    firstName: 'Juno',
+    company: 'Quill-Yard',
+    identities: [
+      { kind: 'email', value: 'juno+vw@xylem.example' },
+      { kind: 'phone', value: '+4930555' },
+    ],
+  })
+  const query = { ...anything, workspaceId: id }
+  for (const [q, isFound] of Object.entries({
+    ...{ j: true, JU: true, qu: true, '49': true, '+4': true, '4': true },
+    ...{ un: false, ya: false, vw: false, xy: false, '30': false, '+3': false },
+  })) {
+    const { rows } = await listLeads(database, { ...query, q }, { limit: 5, after: null })
+    assert.equal(
+      rows.map((row) => row.id),
+      isFound ? [lead] : [],
+      q,
+    )
   }
 })
 

@@ -32,7 +32,7 @@ const SEARCHES = [
   'nobody',
   'trade',
   // How a number begins; signs that are letters to the index, and such that are none.
-  ...['12', 'son1', 'son1@', 'a-l', '-lee', '.exam', 'x.', 'ff_l', 'h s', 'a lov'],
+  ...['12', '+1', 'son1', 'son1@', 'a-l', '-lee', '.exam', 'x.', 'x.e', 'ff_l', 'h s', 'a lov'],
 ]
 
 let database: Database
@@ -202,7 +202,7 @@ function isWanted(lead: LeadRow, { score, channel, sentiment, q }: LeadQuery): b
   const texts = [lead.name, lead.company, lead.email, lead.phone].filter((text) => text !== null)
   const sought = q.toLowerCase()
   const found = (text: string) =>
-    /^[\p{L}\p{N}]{1,2}$/u.test(sought)
+    /^\+?[\p{L}\p{N}]{1,2}$/u.test(sought)
       ? text.startsWith(sought) || text.includes(` ${sought}`) || text.startsWith(`+${sought}`)
       : text.includes(sought)
   return texts.some((text) => found(text.toLowerCase()))

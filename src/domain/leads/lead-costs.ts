@@ -98,7 +98,8 @@ export function costs(
     const each = isByName ? SORTED : LOOKED_UP
     add('find', leads * left * found, each, leads * (posted + candidates * COMPARED))
   }
-  if (all.early && candidates < 1) {
+  // Not blindly: the planner would read all names instead. Of few leads it would be less than a page.
+  if (all.early && candidates < 1 && all.leads > 0 && leads * EARLY > all.read * limit) {
     const named = leads * share(all, all.early.read)
     const rows = Math.max(named * candidates, (leads * EARLY) / all.read)
     add('early', rows, COMPARED + SORTED, leads * posted + named * RANKED)

@@ -19,7 +19,7 @@ export interface LeadQuery {
   score: ScoreFilter
   channel: Channel | null
   sentiment: SentimentTag | null
-  /** Part of a name, company, e-mail address or phone number; of one or two signs: how a word begins. */
+  /** Part of a name, company, e-mail address or phone number; of one or two letters or digits: how a word or number begins. */
   q: string | null
   sort: LeadSort
 }
@@ -129,21 +129,24 @@ export function leadFilter({ score, channel, sentiment, q }: LeadQuery): LeadFil
 }
 
 function searchFor(q: string): Search {
-  const letters = [...q].filter((sign) => /[\p{L}\p{N}]/u.test(sign)).length
-  if (letters < 3 && letters === [...q].length) {
-    // A sign in brackets means itself, and the letter that the index has for it, too.
-    const begins = (bind: Bind) => `('(^|[ \\n])[+]?' || lower(${bind(q)}))`
+  const [, plus, letters] = q.match(/^(\+?)([\p{L}\p{N}]{1,2})$/u) ?? []
+  if (letters !== undefined) {
+    // In brackets, because `lead_search_joined` makes a letter of it, and a bare one would be an operator.
+    const number = plus ? '[+]' : '[+]?'
+    const begins = (start: string) => (bind: Bind) =>
+      `('${start}${number}' || lower(${bind(letters)}))`
+    const pattern = begins('(^|[ \\n])')
     return {
-      condition: (words, bind) => `${words} ~ ${begins(bind)}`,
-      parts: [
-        { operator: '~', pattern: begins, seems: (bind) => `('\\m[+]?' || lower(${bind(q)}))` },
-      ],
+      condition: (words, bind) => `${words} ~ ${pattern(bind)}`,
+      parts: [{ operator: '~', pattern, seems: begins(BEGINS) }],
       isExact: true,
     }
   }
+  const words = partsOf(q, /[\p{L}\p{N}]+/gu)
   return {
     condition: (words, bind) => `strpos(${words}, lower(${bind(q)})) > 0`,
-    parts: wordsOf(q),
+    // Word by word, because what is common is not looked up; `j.d` has three signs in a row only as a whole.
+    parts: words.length > 0 ? words : partsOf(q, /[\p{L}\p{N}.+-]+/gu),
     isExact: false,
   }
 }
@@ -154,19 +157,23 @@ const literal = (text: string) => text.replace(/[\\%_]/g, (sign) => `\\${sign}`)
 /** Letters to the index (`lead_search_joined`), as within an address. */
 const JOINED = /[.+-]/
 
+/** Where pg_trgm takes a word to begin and to end; to `\\m` and `\\M` an underscore would be a letter. */
+const BEGINS = '(^|[^[:alnum:]])'
+const ENDS = '($|[^[:alnum:]])'
+
 /**
  * Each word with the sign on either side, by which it is known to begin and to end there. pg_trgm looks
  * up three signs in a row, and where a word begins, two blanks count among them, and one where it ends.
  */
-function wordsOf(q: string): SearchPart[] {
-  return [...q.matchAll(/[\p{L}\p{N}]+/gu)].flatMap(({ index, 0: word }) => {
+function partsOf(q: string, word: RegExp): SearchPart[] {
+  return [...q.matchAll(word)].flatMap(({ index, 0: word }) => {
     const before = q.slice(0, index).match(/.$/su)?.[0] ?? ''
     const after = q.slice(index + word.length).match(/^./su)?.[0] ?? ''
     const [begins, ends] = [before, after].map((sign) => sign !== '' && !JOINED.test(sign))
     const signs = (before ? 1 : 0) + [...word].length + (after ? 1 : 0)
     if (signs + (begins ? 1 : 0) < 3) return []
     const pattern = `%${literal(before + word + after)}%`
-    const [start, end] = [begins ? '\\m' : before, ends ? '\\M' : after]
+    const [start, end] = [begins ? BEGINS : before, ends ? ENDS : after]
     return {
       operator: 'like',
       pattern: (bind) => `lower(${bind(pattern)})`,

@@ -60,7 +60,7 @@ export function firstLeads(
 /**
  * Whole pages from all over the table that has the order, some `rows` among all workspaces. By score or
  * by name the first ones would be like no others, and what came yesterday may be like nothing before.
- * Bounded, because a table that was never analyzed would be read whole.
+ * Bounded, because of a table that was never analyzed all pages would be read.
  */
 export function anyLeads(
   sql: Sql,
@@ -127,7 +127,7 @@ async function sampleLeads(
 
 /** Of a table, or of an index that has some of its rows. */
 const countOf = (relation: string) =>
-  `(select reltuples::int from pg_class where oid = '${relation}'::regclass)`
+  `coalesce((select reltuples::int from pg_class where oid = to_regclass('${relation}')), 0)`
 
 /** Behind these keys of the page before. */
 function earlySql([nameless, name]: string[], bind: Bind): string {

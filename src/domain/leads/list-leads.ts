@@ -79,7 +79,9 @@ async function samplesFor(
   const any = await anyLeads(sql, query, after, rows)
   const isEnough = any.read >= rows * SAMPLE_LEAST
   const { isByTime } = leadOrders[query.sort]
-  if (isEnough && !isByTime) return { first: any, all: any }
+  // Blindly planned, the first ones would be sorted out of all.
+  const isBlind = any.leads < 0
+  if (isEnough && (isBlind || !isByTime)) return { first: any, all: any }
   const first = await firstLeads(sql, query, after, Math.ceil(rows / 2))
   return { first, all: isEnough ? any : first }
 }
