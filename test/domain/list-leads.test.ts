@@ -115,6 +115,8 @@ for (const sort of leadSorts) {
       ] as const) {
         const wanted = rows.slice(from, from + limit).map(({ id }) => id)
         for (const [name, answer] of await everyWay(query, limit, key)) {
+          // Who walks to the end of the list knows it; by the lowest score the walk leaves some out.
+          if (name === 'walk 1000' && sort !== 'score') assert.ok(answer, JSON.stringify(query))
           if (answer === null) continue
           answered.add(name.replace(/ .*/, ''))
           assert.equal(

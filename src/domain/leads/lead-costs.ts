@@ -6,7 +6,7 @@
  */
 import type { LeadFilter, SearchPart } from './lead-filter.ts'
 import type { LeadOrder } from './lead-order.ts'
-import { EARLY, type Sample, type Samples } from './lead-sample.ts'
+import { EARLY_PAGES, type Sample, type Samples } from './lead-sample.ts'
 
 /** To plan a merge of fourteen ends; of more it takes too long. */
 const MERGED = 1500
@@ -17,8 +17,8 @@ const ENDS_MAX = 14
  */
 const POSTED = 0.06
 const POSTED_TOO = 0.015
-/** Without that index every row's words are looked at, one after the other. */
-const SCANNED = 0.13
+/** Without that index every row's words are looked at, one after the other: 340 to 510 ms a million. */
+const SCANNED = 0.2
 /** A lead that has all that is looked up: its words are read and compared. */
 const COMPARED = 0.6
 /** Then its row of `lead`, where that has what the order needs; or it is put in order as it is. */
@@ -96,12 +96,13 @@ export function costs(
   if (isNarrow) add('few', leads * left, 1 + (isByName ? found * LOOKED_UP : 0))
   if (search || isByName) {
     const each = isByName ? SORTED : LOOKED_UP
-    add('find', leads * left * found, each, leads * (posted + candidates * COMPARED))
+    const compared = candidates < 1 ? candidates * COMPARED : 0
+    add('find', leads * left * found, each, leads * (posted + compared))
   }
-  // Not blindly: the planner would read all names instead. Of few leads it would be less than a page.
-  if (all.early && candidates < 1 && all.leads > 0 && leads * EARLY > all.read * limit) {
+  // Not blindly: the planner would read all names instead.
+  if (all.early && candidates < 1 && all.leads > 0) {
     const named = leads * share(all, all.early.read)
-    const rows = Math.max(named * candidates, (leads * EARLY) / all.read)
+    const rows = Math.max(named * candidates, EARLY_PAGES * limit)
     add('early', rows, COMPARED + SORTED, leads * posted + named * RANKED)
   }
   return ways.sort((a, b) => a.all - b.all)

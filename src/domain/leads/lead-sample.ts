@@ -1,4 +1,5 @@
 /** What part of a workspace's leads a filter leaves and a search finds, by some of them. */
+import type { PageRequest } from '../page.ts'
 import type { Sql } from '../sql.ts'
 import { type Bind, type LeadQuery, leadFilter, seemsToHave } from './lead-filter.ts'
 import { alongOrder, beyondSql, type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
@@ -31,8 +32,9 @@ export interface Samples {
   all: Sample
 }
 
-/** Up to so many of those that were found: the whole page is almost always among what they stand for. */
-export const EARLY = 2
+/** Early are those who stand for so many pages, at least so many of the sample: one alone may be chance. */
+export const EARLY_PAGES = 2
+const EARLY_LEAST = 2
 
 /** Those with which a list by time goes on, if nothing were left out; for others the latest. */
 export function firstLeads(
@@ -65,7 +67,7 @@ export function firstLeads(
 export function anyLeads(
   sql: Sql,
   query: LeadQuery,
-  after: LeadKey | null,
+  { after, limit }: PageRequest<LeadKey>,
   rows: number,
 ): Promise<Sample> {
   const of = leadOrders[query.sort].keptIn
@@ -78,7 +80,7 @@ export function anyLeads(
         select least(100, 100.0 * $2::int / greatest(reltuples, 1))::real
         from pg_class where oid = '${table}'::regclass
       )) where ${of}.workspace_id = $1::uuid limit 4 * $2::int`,
-    after,
+    page: { after, limit },
   })
 }
 
@@ -88,13 +90,14 @@ interface Sampling {
   rows: number
   of: LeadOrder['keptIn']
   from(bind: BindAs): string
-  after?: LeadKey | null
+  /** By name: what is early of it. */
+  page?: PageRequest<LeadKey>
 }
 
 async function sampleLeads(
   sql: Sql,
   query: LeadQuery,
-  { rows, of, from, after }: Sampling,
+  { rows, of, from, page }: Sampling,
 ): Promise<Sample> {
   const params: unknown[] = [query.workspaceId, rows]
   const bindAs = (value: unknown, type: string) => `$${params.push(value)}::${type}`
@@ -117,7 +120,7 @@ async function sampleLeads(
        array[${asked.map((_, n) => `count(*) filter (where has[${n + 1}])`)}]::int[] as has,
        ${countOf('lead')} as leads,
        ${query.channel ? countOf(`lead_list_of_${query.channel}`) : 0} as "ofChannel",
-       ${of === 'search' ? earlySql(after?.keys ?? [], bind) : 'null'} as early
+       ${of === 'search' && page ? earlySql(page, bind) : 'null'} as early
      from sampled`,
     params,
   )) as [Omit<Sample, 'found' | 'foundByName' | 'have'> & { has: [number, number, ...number[]] }]
@@ -129,14 +132,18 @@ async function sampleLeads(
 const countOf = (relation: string) =>
   `coalesce((select reltuples::int from pg_class where oid = to_regclass('${relation}')), 0)`
 
-/** Behind these keys of the page before. */
-function earlySql([nameless, name]: string[], bind: Bind): string {
+/** Those of one name are not told apart. */
+function earlySql({ after, limit }: PageRequest<LeadKey>, bind: Bind): string {
+  const [nameless, name] = after?.keys ?? []
   if (nameless === '1') return 'null'
   return `(
-    select json_build_object('name', name, 'read', nth) from (
-      select name, is_left and has[1] as is_found, row_number() over (order by name) as nth
+    select json_build_object('name', name, 'read', upto) from (
+      select name, is_left and has[1] as is_found, count(*) over (order by name) as upto
       from sampled where nameless = 0${name === undefined ? '' : ` and name >= ${bind(name)}`}
     ) as named
-    where is_found order by name offset ${EARLY - 1} limit 1
+    where is_found order by name
+    offset greatest(${EARLY_LEAST}, ceil(
+      ${EARLY_PAGES * limit}.0 * (select count(*) from sampled) / greatest(${countOf('lead')}, 1)
+    ))::int - 1 limit 1
   )`
 }

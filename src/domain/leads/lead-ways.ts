@@ -48,11 +48,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
   const { keptIn } = order
   const isInSearch = keptIn === 'search'
   const byActivity = inOrder(order, ['lead.last_activity_at', 'lead.id'])
-  // Without a score last, whichever way.
-  const inTurn = order.descending
-    ? scores.toReversed()
-    : scores.toSorted((a, b) => (a || 5) - (b || 5))
-  const path = isInSearch ? 'lead_search as search' : 'lead'
+  const path = tableOf(order)
   const leftInSearch = `${filter.facets} and ${filter.channels}`
   const isLeft = isInSearch ? leftInSearch : filter.conditions
   // `offset 0`: looked up one by one. A join would be planned as one of all leads.
@@ -118,7 +114,10 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
       // A part without a bound would be sorted whole.
       const from =
         rows === null ? `${path} where ${mine} and ${matches}` : firstOf(begun(rows, mine), matches)
-      return certain(await sql.query(pageSql(from), params), rows)
+      const found = await sql.query<Found>(pageSql(from), params)
+      return (
+        certain(found, rows) ?? ((await isEnd(sql, query, { limit, after }, rows)) ? found : null)
+      )
     },
     /** Only without a search, by activity or score: a page of each end is enough. */
     first(sql: Sql): Promise<Found[]> {
@@ -132,7 +131,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
       const part = { by: byActivity, where: next(), rows: `${rows}` }
       // Score after score they come in the order of the list. Put in order they would all be read first.
       const along = order.isByScore
-        ? perScore(filter, inTurn, part)
+        ? perScore(filter, inTurn(order, scores), part)
         : `(${endsOf(filter, scores, part)}) as lead`
       const from = firstOf(`(select lead.* from ${along} limit ${rows}) as lead`, words('lead'))
       return certain(await sql.query(pageSql(from), params), rows)
@@ -169,6 +168,34 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
     },
   }
 }
+
+/** Whether a walk of so many rows came to the end of the list: then it is certain, too. */
+async function isEnd(
+  sql: Sql,
+  query: LeadQuery,
+  page: PageRequest<LeadKey>,
+  rows: number | null,
+): Promise<boolean> {
+  const order = leadOrders[query.sort]
+  const { search, scores, isUnscored } = leadFilter(query)
+  const { by, where } = alongOrder(order, isUnscored)
+  const isWhole = where === 'true' || where === order.unscoredEnd || !scores.includes(0)
+  if (!isWhole) return false
+  const { params, next } = statementOf(query.workspaceId, page, { order, search })
+  const more = await sql.query(
+    `select 1 from ${tableOf(order)} where ${order.keptIn}.workspace_id = $1::uuid
+       and ${where} and ${next()}
+     order by ${by} offset ${rows} limit least($2::int, 1)`,
+    params,
+  )
+  return more.length === 0
+}
+
+/** Without a score last, whichever way. */
+const inTurn = ({ descending }: LeadOrder, scores: number[]) =>
+  descending ? scores.toReversed() : scores.toSorted((a, b) => (a || 5) - (b || 5))
+
+const tableOf = ({ keptIn }: LeadOrder) => (keptIn === 'search' ? 'lead_search as search' : 'lead')
 
 /** The parameters of one statement; it has none that its text does not name. */
 function statementOf(

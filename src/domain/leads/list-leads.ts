@@ -53,7 +53,7 @@ async function fetchPage(
   const ways = leadWays(query, page)
   if (!filter.search && order.isByActivity) return ways.first(sql)
   if (!filter.search && !filter.isNarrow) return (await ways.walk(sql, null)) ?? []
-  const sample = await samplesFor(sql, query, page.after, sampled)
+  const sample = await samplesFor(sql, query, page, sampled)
   const parts = partsToLookUp(filter, sample.all)
   const upTo = sample.all.early?.name ?? ''
   const estimates = costs(sample, { filter, order, limit: page.limit })
@@ -73,15 +73,15 @@ async function fetchPage(
 async function samplesFor(
   sql: Sql,
   query: LeadQuery,
-  after: LeadKey | null,
+  page: PageRequest<LeadKey>,
   rows: number,
 ): Promise<Samples> {
-  const any = await anyLeads(sql, query, after, rows)
+  const any = await anyLeads(sql, query, page, rows)
   const isEnough = any.read >= rows * SAMPLE_LEAST
   const { isByTime } = leadOrders[query.sort]
   // Blindly planned, the first ones would be sorted out of all.
   const isBlind = any.leads < 0
   if (isEnough && (isBlind || !isByTime)) return { first: any, all: any }
-  const first = await firstLeads(sql, query, after, Math.ceil(rows / 2))
+  const first = await firstLeads(sql, query, page.after, Math.ceil(rows / 2))
   return { first, all: isEnough ? any : first }
 }
