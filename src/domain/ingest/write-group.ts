@@ -70,8 +70,8 @@ export async function writeGroup(sql: Sql, group: GroupToWrite): Promise<void> {
  */
 const writeSql = `
   with change as materialized (
-    select change.*, entry.* from jsonb_to_recordset($1::jsonb) as change (id uuid, workspace_id uuid, is_new boolean,
-      expected_seq bigint, inbound int, tag text, first_name text, last_name text, company text,
+    select change.*, entry.* from jsonb_to_recordset($1::jsonb) as change (id uuid,
+      workspace_id uuid, is_new boolean, expected_seq bigint, inbound int, tag text, first_name text, last_name text, company text,
       title text, channels text[], last_channel text, last_inbound_at timestamptz,
       last_outbound_at timestamptz, reached_by text)
     cross join lateral lead_search_entry(first_name, last_name, company, reached_by) as entry

@@ -35,7 +35,7 @@ const RANKED = 0.05
 /** What so many have tells the index nothing, and costs it most. */
 const COMMON = 0.9
 
-export type Way = 'walk' | 'follow' | 'few' | 'find' | 'early'
+type Way = 'walk' | 'follow' | 'few' | 'find' | 'early'
 
 export interface Cost {
   way: Way

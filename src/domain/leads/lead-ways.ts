@@ -2,7 +2,7 @@
  * The ways to one page of the lead list, each quick for other questions; which one is taken, decides
  * `list-leads.ts`.
  *
- * - `walk`: along that order, past leads that do not match.
+ * - `walk`: along the order of the list, past leads that do not match.
  * - `first`, `follow`: along the filter's own index, which keeps the order within each score and tag.
  * - `few`: the leads that the filters leave, read whole and sorted.
  * - `find`: what matches by the index of words and facets, sorted.
@@ -212,7 +212,7 @@ function statementOf(
     next: () => beyondSql(order, after, bind),
     words: (of: 'lead' | 'search') => (search ? search.condition(`${of}.words`, bindText) : 'true'),
     hasParts: (parts: SearchPart[]) => parts.map((part) => hasPart(part, bindText)),
-    /** Behind the page before, as the index of names is asked: of a row of keys it takes one for many. */
+    /** Behind the page before, column by column: for a row of them the planner would expect one lead. */
     upTo: (name: string) => [
       'search.nameless = 0',
       `search.name <= ${bindText(name)}`,
