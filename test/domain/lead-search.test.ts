@@ -122,7 +122,7 @@ const looked = async (query: Partial<LeadQuery> & { q: string }) => {
   const asked = { ...anything, workspaceId, ...query }
   const ways = leadWays(asked, { limit: 5, after: null })
   const parts = leadFilter(asked).search?.parts ?? []
-  return ((await ways.find(database, null, parts)) ?? []).map(({ id }) => id)
+  return (await ways.find(database, null, parts)).leads.map(({ id }) => id)
 }
 
 test('a lead that is filtered otherwise later is found so, and no longer as it was', async () => {
@@ -158,7 +158,7 @@ test('what the version before inserts while this one takes over is found by both
   assert.equal(await looked({ q: 'gneiss', channel: 'sms' }), [id])
   const walked = leadWays({ ...anything, workspaceId, q: 'gneiss' }, { limit: 5, after: null })
   assert.equal(
-    (await walked.walk(database, null))?.map((lead) => lead.id),
+    (await walked.walk(database, null)).leads.map((lead) => lead.id),
     [id],
   )
 })

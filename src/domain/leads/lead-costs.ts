@@ -24,6 +24,8 @@ const COMPARED = 0.6
 /** Then its row of `lead`, where that has what the order needs; or it is put in order as it is. */
 const LOOKED_UP = 3
 const SORTED = 0.2
+/** Its name is made of its row. */
+const NAMED = 0.4
 /** A list may begin with so many that are like no others: a campaign that made them all reply. */
 const BEFORE_OTHERS = 10_000
 /** By name, leads found by it are neighbours, and the first may come late; most so by how it begins. */
@@ -35,13 +37,15 @@ const RANKED = 0.05
 /** What so many have tells the index nothing, and costs it most. */
 const COMMON = 0.9
 
-type Way = 'walk' | 'follow' | 'few' | 'find' | 'early'
+export type Way = 'walk' | 'follow' | 'few' | 'find' | 'early'
 
 export interface Cost {
   way: Way
   /** Of one row within the bound. */
   each: number
   all: number
+  /** So much of it is no estimate: more of it is no more likely. */
+  guessed: number
 }
 
 /** None of a thousand may be one of two thousand. */
@@ -68,32 +72,39 @@ export function costs(
 ): Cost[] {
   const { search, isNarrow, isUnscored, scores, ends } = filter
   const left = isNarrow ? shareLeft(all) : 1
-  const found = search ? share(all, likelyFound(all)) : 1
+  const found = search ? (foundOf(all) + foundOf(first)) / 2 : 1
   /** Read until a page is full: of those that the list begins with, or past them and of all. */
   const along = (isFiltered: boolean) => {
     const rowsOf = (sample: Sample, part: number) =>
       limit / ((isFiltered ? part : 1) * (search ? leastFound(sample) : 1))
     const atFirst = rowsOf(first, first === all ? left : share(first, first.left))
-    return Math.min(atFirst, BEFORE_OTHERS + rowsOf(all, left))
+    const beyond = rowsOf(all, left)
+    return atFirst <= BEFORE_OTHERS + beyond
+      ? { rows: atFirst, guessed: 0 }
+      : { rows: BEFORE_OTHERS + beyond, guessed: BEFORE_OTHERS }
   }
   const leads = Math.max(all.leads, all.read)
   const isByName = order.keptIn === 'search'
   const { posted, candidates } = lookUp(all)
   const ways: Cost[] = []
-  const add = (way: Way, rows: number, each: number, once = 0) =>
-    void ways.push({ way, each, all: once + rows * each })
+  const add = (way: Way, rows: number, each: number, once = 0, guessed = 0) =>
+    void ways.push({ way, each, all: once + rows * each, guessed })
 
   // Along the scores, a filter by score leaves nothing for long, and then everything.
   if (!(order.isByScore && scores.length < 5)) {
     const isFiltered = isNarrow && !(isUnscored && order.unscoredEnd)
     const isNeighbour = all.foundByName > all.found / 2
     const before = isNeighbour ? (search?.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
-    add('walk', before + along(isFiltered), 1)
+    const { rows, guessed } = along(isFiltered)
+    add('walk', rows, 1, before, guessed)
   }
   const canFollow =
     order.isByScore || (order.isByActivity && ends.length * scores.length <= ENDS_MAX)
-  if (search && canFollow) add('follow', along(false), 1, ends.length > 1 ? MERGED : 0)
-  if (isNarrow) add('few', leads * left, 1 + (isByName ? found * LOOKED_UP : 0))
+  if (search && canFollow) {
+    const { rows, guessed } = along(false)
+    add('follow', rows, 1, ends.length > 1 ? MERGED : 0, guessed)
+  }
+  if (isNarrow) add('few', leads * left, 1 + (isByName ? found * NAMED : 0))
   if (search || isByName) {
     const each = isByName ? SORTED : LOOKED_UP
     const compared = candidates < 1 ? candidates * COMPARED : 0
@@ -107,6 +118,30 @@ export function costs(
   }
   return ways.sort((a, b) => a.all - b.all)
 }
+
+/**
+ * What the samples would have been, by a way that met fewer matches than a page in what it read. Leads
+ * that came one after the other are neighbours, and a sample of whole pages tells too much of them:
+ * 2.5 % instead of 0.1. Where the filter leaves fewer than the search finds, it may be that which the
+ * list does not begin with.
+ */
+export function taught(
+  { first, all }: Samples,
+  { filter, way, read, matched }: { filter: LeadFilter; way: Way; read: number; matched: number },
+): Samples {
+  const isFiltered = way === 'walk' && filter.isNarrow
+  const isTold = way === 'follow' || (way === 'walk' && !(isFiltered && all.left < all.found))
+  if (!filter.search || !isTold) return { first, all }
+  const less = (sample: Sample): Sample => {
+    const left = isFiltered ? share(sample, sample.left) : 1
+    return { ...sample, found: Math.min(sample.found, (matched / read / left) * sample.read) }
+  }
+  const allLess = less(all)
+  return { first: first === all ? allLess : less(first), all: allLess }
+}
+
+/** Of a list that seems to begin with others, `all` may have met neighbours as well. */
+const foundOf = (sample: Sample) => share(sample, likelyFound(sample))
 
 /** If the parts of a search had nothing to do with each other and would find fewer together, that counts too. */
 function likelyFound(sample: Sample): number {

@@ -8,8 +8,7 @@
  * - `find`: what matches by the index of words and facets, sorted.
  * - `early`: by name, what matches so up to some name.
  *
- * A bound of null reads as far as it takes. Otherwise the answer is null when the page was not certain
- * within the bound.
+ * A bound of null reads as far as it takes. Otherwise the page may not be certain within the bound.
  */
 import type { PageRequest } from '../page.ts'
 import type { Sql } from '../sql.ts'
@@ -35,10 +34,16 @@ import { type LeadRecord, leadColumns } from './lead-row.ts'
 /** Of a page, with the sort keys of each lead. */
 export type Found = LeadRecord & { keys: string[] }
 
+/** What a way found; if the page may be another, so much of it as was met. */
+export interface Answer {
+  leads: Found[]
+  isCertain: boolean
+}
+
 /** Everything that filters, search and orders look at; the rest of a row is wide. */
 export const soughtBy = ({ search }: LeadFilter) =>
   `lead.id, lead.last_activity_at, lead.overall_score, lead.scored_at, lead.channels,
-  lead.sentiment_tag, lead.disqualified_reason${search ? ', lead.words' : ''}`
+  lead.sentiment_tag, lead.disqualified_reason, lead.first_name, lead.last_name${search ? ', lead.words' : ''}`
 
 /** `lead` and `search` name the two tables, or what was read of them, in every statement. */
 export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey>) {
@@ -55,8 +60,10 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
   const leadOfSearch = `cross join lateral (
     select ${soughtBy(filter)} from lead where lead.id = search.lead_id offset 0
   ) as lead`
+  // Made again, which takes a tenth of looking it up.
   const searchOfLead = `cross join lateral (
-    select lead_id, nameless, name from lead_search where lead_id = lead.id offset 0
+    select lead.id as lead_id, nameless, name
+    from lead_search_entry(lead.first_name, lead.last_name, null, null)
   ) as search`
 
   const statement = () => statementOf(query.workspaceId, { limit, after }, { order, search })
@@ -103,21 +110,22 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
     }
   }
 
-  const certain = (rows: Found[], bound: number | null) =>
-    rows.length >= limit || bound === null ? rows : null
+  const answer = (leads: Found[], bound: number | null): Answer => ({
+    leads,
+    isCertain: leads.length >= limit || bound === null,
+  })
 
   return {
-    async walk(sql: Sql, rows: number | null): Promise<Found[] | null> {
+    async walk(sql: Sql, rows: number | null): Promise<Answer> {
       const { params, next, words } = statement()
       const mine = `${keptIn}.workspace_id = $1::uuid and ${next()}`
       const matches = `${isLeft} and ${words(keptIn)}`
       // A part without a bound would be sorted whole.
       const from =
         rows === null ? `${path} where ${mine} and ${matches}` : firstOf(begun(rows, mine), matches)
-      const found = await sql.query<Found>(pageSql(from), params)
-      return (
-        certain(found, rows) ?? ((await isEnd(sql, query, { limit, after }, rows)) ? found : null)
-      )
+      const met = answer(await sql.query(pageSql(from), params), rows)
+      if (met.isCertain || rows === null) return met
+      return { ...met, isCertain: await isEnd(sql, query, { limit, after }, rows) }
     },
     /** Only without a search, by activity or score: a page of each end is enough. */
     first(sql: Sql): Promise<Found[]> {
@@ -126,7 +134,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
       return sql.query(pageSql(each), params)
     },
     /** Only by activity, of few ends, or by score. */
-    async follow(sql: Sql, rows: number): Promise<Found[] | null> {
+    async follow(sql: Sql, rows: number): Promise<Answer> {
       const { params, next, words } = statement()
       const part = { by: byActivity, where: next(), rows: `${rows}` }
       // Score after score they come in the order of the list. Put in order they would all be read first.
@@ -134,13 +142,13 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
         ? perScore(filter, inTurn(order, scores), part)
         : `(${endsOf(filter, scores, part)}) as lead`
       const from = firstOf(`(select lead.* from ${along} limit ${rows}) as lead`, words('lead'))
-      return certain(await sql.query(pageSql(from), params), rows)
+      return answer(await sql.query(pageSql(from), params), rows)
     },
     /**
      * Read in the order of the index, or the planner, which does not know the ends, would walk the table
      * until enough were met: 99 ms instead of 28 among a million.
      */
-    few(sql: Sql, max: number): Promise<Found[] | null> {
+    few(sql: Sql, max: number): Promise<Answer> {
       const { params, next, words } = statement()
       const part = { by: 'lead.last_activity_at', where: 'true', rows: `${max + 1}` }
       return unlessMany(sql, params, {
@@ -153,7 +161,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
       })
     },
     /** These parts of the search, and the facets, are looked up; the rest is compared with each. */
-    find(sql: Sql, max: number | null, parts: SearchPart[]): Promise<Found[] | null> {
+    find(sql: Sql, max: number | null, parts: SearchPart[]): Promise<Answer> {
       const asked = statement()
       return unlessMany(sql, asked.params, foundPage(asked, { max, parts, named: [] }))
     },
@@ -161,20 +169,23 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
      * Only by name. The index of names tells which of them come so early; looked up with the words, it
      * costs a twentieth of a row each.
      */
-    async early(sql: Sql, max: number, parts: SearchPart[], name: string): Promise<Found[] | null> {
+    async early(sql: Sql, max: number, parts: SearchPart[], name: string): Promise<Answer> {
       const asked = statement()
       const page = foundPage(asked, { max, parts, named: asked.upTo(name) })
-      return certain((await unlessMany(sql, asked.params, page)) ?? [], max)
+      return answer((await unlessMany(sql, asked.params, page)).leads, max)
     },
   }
 }
+
+/** To tell of more whether they are the last costs as much as to read them. */
+const END_WITHIN = 5000
 
 /** Whether a walk of so many rows came to the end of the list: then it is certain, too. */
 async function isEnd(
   sql: Sql,
   query: LeadQuery,
   page: PageRequest<LeadKey>,
-  rows: number | null,
+  rows: number,
 ): Promise<boolean> {
   const order = leadOrders[query.sort]
   const { search, scores, isUnscored } = leadFilter(query)
@@ -185,7 +196,7 @@ async function isEnd(
   const more = await sql.query(
     `select 1 from ${tableOf(order)} where ${order.keptIn}.workspace_id = $1::uuid
        and ${where} and ${next()}
-     order by ${by} offset ${rows} limit least($2::int, 1)`,
+     order by ${by} offset ${Math.min(rows, END_WITHIN)} limit least($2::int, 1)`,
     params,
   )
   return more.length === 0
@@ -250,17 +261,17 @@ function endsOf(filter: LeadFilter, scores: (number | 'score')[], { by, where, r
   return ends.length === 1 ? `select * from (${ends[0]}) as lead` : inOrder
 }
 
-/** A page of `few` if it has no more than `max`, else null; more is not read. */
+/** A page of `few`, certain if it has no more than `max`; more is not read. */
 async function unlessMany(
   sql: Sql,
   params: unknown[],
   { few, max, page }: { few: string; max: number | null; page: string },
-): Promise<Found[] | null> {
+): Promise<Answer> {
   const rows = await sql.query<Found & { isFew: boolean }>(
     `with few as materialized (${few}),
        size as (select count(*) <= ${max ?? 'count(*)'} as "isFew" from few)
      select * from size left join lateral (${page}) as page on true`,
     params,
   )
-  return rows[0]?.isFew ? rows.filter(({ id }) => id !== null) : null
+  return { leads: rows.filter(({ id }) => id !== null), isCertain: rows[0]?.isFew === true }
 }

@@ -6,7 +6,7 @@
  */
 import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { Sql } from '../sql.ts'
-import { costs, partsToLookUp } from './lead-costs.ts'
+import { costs, partsToLookUp, taught, type Way } from './lead-costs.ts'
 import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, leadOrders } from './lead-order.ts'
 import { belongingsOf, type LeadRow, leadRow } from './lead-row.ts'
@@ -52,21 +52,25 @@ async function fetchPage(
   const order = leadOrders[query.sort]
   const ways = leadWays(query, page)
   if (!filter.search && order.isByActivity) return ways.first(sql)
-  if (!filter.search && !filter.isNarrow) return (await ways.walk(sql, null)) ?? []
-  const sample = await samplesFor(sql, query, page, sampled)
-  const parts = partsToLookUp(filter, sample.all)
-  const upTo = sample.all.early?.name ?? ''
-  const estimates = costs(sample, { filter, order, limit: page.limit })
+  if (!filter.search && !filter.isNarrow) return (await ways.walk(sql, null)).leads
+  let samples = await samplesFor(sql, query, page, sampled)
+  const parts = partsToLookUp(filter, samples.all)
+  const upTo = samples.all.early?.name ?? ''
+  const least = new Map<Way, number>()
   for (let tries = 0; tries < TRIES; tries++) {
-    const cheapest = estimates.reduce((a, b) => (b.all < a.all ? b : a))
-    const { way, all, each } = cheapest
-    const bound = Math.max(BOUND_LEAST, Math.ceil((all * WRONG_BY) / each))
-    const found = await ways[way](sql, bound, parts, upTo)
-    if (found) return found
+    const estimates = costs(samples, { filter, order, limit: page.limit }).map((cost) => ({
+      ...cost,
+      all: Math.max(cost.all, least.get(cost.way) ?? 0),
+    }))
+    const { way, all, each, guessed } = estimates.reduce((a, b) => (b.all < a.all ? b : a))
+    const bound = Math.max(BOUND_LEAST, Math.ceil((all * WRONG_BY - guessed) / each))
+    const { leads, isCertain } = await ways[way](sql, bound, parts, upTo)
+    if (isCertain) return leads
     // What comes early does not become more by a wider bound.
-    cheapest.all = way === 'early' ? Number.POSITIVE_INFINITY : bound * each * WRONG_BY
+    least.set(way, way === 'early' ? Number.POSITIVE_INFINITY : bound * each * WRONG_BY)
+    samples = taught(samples, { filter, way, read: bound, matched: leads.length })
   }
-  return (await ways[filter.search ? 'find' : 'walk'](sql, null, parts)) ?? []
+  return (await ways[filter.search ? 'find' : 'walk'](sql, null, parts)).leads
 }
 
 /** What the list begins with, and what there is. */
