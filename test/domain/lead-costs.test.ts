@@ -1,6 +1,12 @@
 /** What is taken for the cheapest way to a page, by what a sample tells. */
 import * as assert from 'uvu/assert'
-import { costs, partsToLookUp, taught, type Way } from '../../src/domain/leads/lead-costs.ts'
+import {
+  cheapest,
+  corrected,
+  costs,
+  type GivenUp,
+  partsToLookUp,
+} from '../../src/domain/leads/lead-costs.ts'
 import { type LeadQuery, leadFilter } from '../../src/domain/leads/lead-filter.ts'
 import { leadOrders } from '../../src/domain/leads/lead-order.ts'
 import type { Sample } from '../../src/domain/leads/lead-sample.ts'
@@ -19,110 +25,134 @@ const sample: Sample = {
   early: null,
 }
 
-function cheapest(query: Partial<LeadQuery>, all: Partial<Sample>, first = all) {
-  const asked = {
-    ...{ workspaceId: '', score: 'all', channel: null, sentiment: null, q: null, sort: 'name' },
-    ...query,
-  } as LeadQuery
-  const [best] = costs(
-    { all: { ...sample, ...all }, first: { ...sample, ...first } },
-    { filter: leadFilter(asked), order: leadOrders[asked.sort], limit: 51 },
-  )
-  return best?.way
+const anything = { workspaceId: '', score: 'all', channel: null, sentiment: null, q: null } as const
+
+function askedFor(query: Partial<LeadQuery>) {
+  const asked: LeadQuery = { ...anything, sort: 'name', ...query }
+  return { filter: leadFilter(asked), order: leadOrders[asked.sort], limit: 51 }
 }
 
-const numbered = {
-  ...{ workspaceId: '', score: 'all', channel: null, sentiment: null, q: 'person.777' },
-  sort: '-score',
-} as LeadQuery
+const samples = (all: Partial<Sample>, first = all) => ({
+  all: { ...sample, ...all },
+  first: { ...sample, ...first },
+})
+
+const best = (query: Partial<LeadQuery>, all: Partial<Sample>, first = all) =>
+  cheapest(samples(all, first), askedFor(query), new Map()).way
 
 const late = { found: 90, have: [90], foundByName: 90, early: { name: 'dana', read: 100 } }
 
 test('by name, whose name is found late is looked up with the names, if anything was ever counted', () => {
-  assert.is(cheapest({ q: 'da' }, late), 'early')
-  assert.is.not(cheapest({ q: 'da' }, { ...late, leads: -1 }), 'early')
+  assert.is(best({ q: 'da' }, late), 'early')
+  assert.is.not(best({ q: 'da' }, { ...late, leads: -1 }), 'early')
 })
 
 test('by name, who is found by something else is all over the alphabet', () => {
   const company = { found: 110, have: [110], early: { name: 'aisha', read: 20 } }
-  assert.is(cheapest({ q: 'northwind' }, company), 'walk')
-  assert.is.not(cheapest({ q: 'northwind' }, { ...company, foundByName: 110 }), 'walk')
+  assert.is(best({ q: 'northwind' }, company), 'walk')
+  assert.is.not(best({ q: 'northwind' }, { ...company, foundByName: 110 }), 'walk')
 })
 
 test('few are looked up, many are met on the way', () => {
   const few = { found: 0, have: [1] }
   const many = { found: 300, have: [300] }
-  assert.is(cheapest({ q: 'northwind', sort: '-scoredAt' }, few), 'find')
-  assert.is(cheapest({ q: 'northwind', sort: '-scoredAt' }, many), 'walk')
+  assert.is(best({ q: 'northwind', sort: '-scoredAt' }, few), 'find')
+  assert.is(best({ q: 'northwind', sort: '-scoredAt' }, many), 'walk')
   // Unless the list begins with others, and then they may be few of all.
-  assert.is(cheapest({ q: 'northwind', sort: '-scoredAt' }, { found: 3, have: [3] }, few), 'find')
+  assert.is(best({ q: 'northwind', sort: '-scoredAt' }, { found: 3, have: [3] }, few), 'find')
 })
 
-test('where a list begins with others, it is guessed how many, and the guess is kept apart', () => {
-  const asked = {
-    filter: leadFilter({ ...numbered, sort: '-scoredAt' }),
-    order: leadOrders['-scoredAt'],
-    limit: 51,
-  }
-  const all = { ...sample, found: 300, have: [300, 300] }
-  const walk = (first: Partial<Sample>) =>
-    costs({ all, first: { ...sample, ...first } }, asked).find(({ way }) => way === 'walk')
-  assert.is(walk({ found: 300, have: [300, 300] })?.guessed, 0)
-  const { all: rows = 0, guessed = 0 } = walk({ found: 0, have: [0, 0] }) ?? {}
-  assert.ok(guessed > 0 && guessed < rows && rows < guessed + 1000, `${guessed} of ${rows}`)
+test('a list that begins with others is walked past them, or what they are not is looked up', () => {
+  const query = { q: 'northwind', sort: '-scoredAt' } as const
+  const none = { found: 0, have: [0] }
+  assert.is(best(query, { found: 300, have: [300] }, none), 'walk')
+  assert.is(best(query, { found: 5, have: [5] }), 'walk')
+  assert.is(best(query, { found: 5, have: [5] }, none), 'find')
+})
+
+test('what the latest are full of may be rare of those that the filter leaves', () => {
+  const query = { q: 'acme', score: '3plus', sort: '-scoredAt' } as const
+  const imported = { left: 0, leftByIndex: 0, found: 500, have: [500] }
+  assert.is(best(query, { found: 3, have: [3], left: 40, leftByIndex: 40 }, imported), 'find')
 })
 
 test('a channel that the sample missed is as large as its index, but not past one in a hundred', () => {
-  const query = { channel: 'sms', sort: '-scoredAt' } as const
   const estimate = (ofChannel: number) =>
-    costs(
-      { all: { ...sample, left: 0, ofChannel }, first: { ...sample, left: 0 } },
-      {
-        filter: leadFilter({ ...query, workspaceId: '', score: 'all', sentiment: null, q: null }),
-        order: leadOrders['-scoredAt'],
-        limit: 51,
-      },
-    ).find(({ way }) => way === 'few')?.all ?? 0
+    costs(samples({ left: 0, ofChannel }), askedFor({ channel: 'sms', sort: '-scoredAt' })).find(
+      ({ way }) => way === 'few',
+    )?.all ?? 0
   assert.ok(estimate(100) < 1000)
   assert.is(estimate(5000), 5000)
   assert.is(estimate(500_000), 10_000)
 })
 
 test('what nearly everybody has is not looked up', () => {
-  const filter = leadFilter({
-    ...{ workspaceId: '', score: 'all', channel: null, sentiment: null, sort: 'name' },
-    q: '@company-17',
-  } as LeadQuery)
+  const { filter } = askedFor({ q: '@company-17' })
   const parts = partsToLookUp(filter, { ...sample, have: [990, 20] })
   assert.equal(parts, filter.search?.parts.slice(1))
 })
 
-/** After a way met so few of what a sample of neighbours promised. */
-function after(way: Way, read: number, matched: number, query = numbered) {
-  const all = { ...sample, found: 25, have: [25, 25], left: 100 }
-  const filter = leadFilter(query)
-  const asked = { filter, order: leadOrders[query.sort], limit: 51 }
-  const samples = taught({ all, first: all }, { filter, way, read, matched })
-  const best = (from: Parameters<typeof costs>[0]) => costs(from, asked)[0]
-  return { samples, before: best({ all, first: all }), best: best(samples) }
+const numbered = { q: 'person.777', sort: '-score' } as const
+const asked = askedFor(numbered)
+/** Neighbours: so many are found of the sample, and not of all. */
+const neighbours = { ...sample, found: 25, have: [25, 25], left: 100 }
+
+function after(given: GivenUp, query: Partial<LeadQuery> = numbered, all: Sample = neighbours) {
+  const put = corrected({ all, first: all }, askedFor(query), given)
+  assert.is(
+    put.first === put.all,
+    given.way === 'walk' || given.way === 'follow' || put.all === all,
+  )
+  return put
 }
 
-test('a way that met few tells that the sample did of neighbours: they are looked up', () => {
-  const { samples, before, best } = after('walk', 5000, 5)
-  assert.is(before?.way, 'walk')
-  assert.is(samples.all.found, 1)
-  assert.is(samples.first, samples.all)
-  assert.is(best?.way, 'find')
-  assert.ok((best?.all ?? 0) < 60_000)
+test('a walk that met few tells that the sample was of neighbours: they are looked up', () => {
+  const before = { all: neighbours, first: neighbours }
+  assert.is(cheapest(before, asked, new Map()).way, 'walk')
+  const put = after({ way: 'walk', read: 5000, matched: 5 })
+  assert.is(put.all.found, 1)
+  const { way, all } = cheapest(put, asked, new Map())
+  assert.is(way, 'find')
+  assert.ok(all < 60_000)
+  const first = { ...sample, found: 5, have: [5, 5], read: 500 }
+  const { all: rest, first: begin } = corrected({ all: neighbours, first }, asked, {
+    ...{ way: 'walk', read: 5000, matched: 5 },
+  })
+  assert.equal([rest.found, begin.found], [1, 0.5])
 })
 
-test('what a way met is never taken for more, and only of what it walked past', () => {
-  assert.is(after('follow', 1000, 50).samples.all.found, 25)
-  assert.is(after('find', 5000, 0).samples.all.found, 25)
+test('what a way in order met is never taken for more, and only of what it walked past', () => {
+  const found = (given: GivenUp, query?: Partial<LeadQuery>, all?: Partial<Sample>) =>
+    Math.round(after(given, query, { ...neighbours, ...all }).all.found)
+  const five = { way: 'walk', read: 5000, matched: 5 } as const
+  assert.is(found({ ...five, way: 'follow', matched: 500 }), 25)
   // One in a hundred of those that the filter leaves, which are one in ten.
   const narrow = { ...numbered, score: '3plus', sort: '-scoredAt' } as const
-  assert.is(Math.round(after('walk', 5000, 5, narrow).samples.all.found), 10)
-  assert.is(after('follow', 5000, 5, narrow).samples.all.found, 1)
+  assert.is(found(five, narrow), 10)
+  assert.is(found({ ...five, way: 'follow' }, narrow), 1)
+  // Walked along their own end, they are not one in ten.
+  assert.is(found(five, { ...narrow, score: 'unscored' }), 1)
+  // The filter leaves fewer than the search finds: it may be the filter.
+  assert.is(found(five, narrow, { left: 20 }), 25)
+  // Where nothing is searched, it is the filter.
+  const { all } = after(five, { ...narrow, q: null })
+  assert.equal([all.found, all.left], [25, 1])
+})
+
+test('what is given up because there are more, tells how many at least', () => {
+  const few = after({ way: 'few', read: 200_000, matched: 0 }, { channel: 'email' }).all
+  assert.equal([few.left, few.found], [200, 25])
+  const find = (read: number) => after({ way: 'find', read, matched: 0 }).all.found
+  assert.equal([find(100_000), find(2000), find(5_000_000)], [100, 25, 1000])
+  const ofSome = after({ way: 'find', read: 10_000, matched: 0 }, { ...numbered, channel: 'email' })
+  assert.is(Math.round(ofSome.all.found), 100)
+  assert.is(after({ way: 'early', read: 3000, matched: 0 }).all, neighbours)
+})
+
+test('a way that was given up is not cheaper than it was', () => {
+  const least = new Map([['walk', 1_000_000]] as const)
+  const before = { all: neighbours, first: neighbours }
+  assert.is.not(cheapest(before, asked, least).way, 'walk')
 })
 
 test.run()

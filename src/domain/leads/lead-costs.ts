@@ -44,8 +44,13 @@ export interface Cost {
   /** Of one row within the bound. */
   each: number
   all: number
-  /** So much of it is no estimate: more of it is no more likely. */
-  guessed: number
+}
+
+/** What is asked of the list. */
+export interface Asked {
+  filter: LeadFilter
+  order: LeadOrder
+  limit: number
 }
 
 /** None of a thousand may be one of two thousand. */
@@ -60,50 +65,54 @@ function shareLeft(sample: Sample): number {
   return Math.max(share(sample, sample.left), Math.min(apart, MISSED))
 }
 
+const shareFound = (sample: Sample) => share(sample, likelyFound(sample))
+
+/** What part of all it is: if the list begins with fewer, the pages may have held too many neighbours. */
+function ofAll({ first, all }: Samples, part: (sample: Sample) => number): number {
+  return (part(all) + Math.min(part(all), part(first))) / 2
+}
+
 /** Those parts of a search by which the index of words finds anything. */
 export function partsToLookUp({ search }: LeadFilter, sample: Sample): SearchPart[] {
   return search?.parts.filter((_, n) => share(sample, sample.have[n]) < COMMON) ?? []
 }
 
-/** Of the ways there are, the cheapest first. */
-export function costs(
-  { first, all }: Samples,
-  { filter, order, limit }: { filter: LeadFilter; order: LeadOrder; limit: number },
-): Cost[] {
-  const { search, isNarrow, isUnscored, scores, ends } = filter
-  const left = isNarrow ? shareLeft(all) : 1
-  const found = search ? (foundOf(all) + foundOf(first)) / 2 : 1
+/** The way that costs least; `least`: what those that were given up cost at least. */
+export function cheapest(samples: Samples, asked: Asked, least: Map<Way, number>): Cost {
+  return costs(samples, asked)
+    .map((cost) => ({ ...cost, all: Math.max(cost.all, least.get(cost.way) ?? 0) }))
+    .reduce((a, b) => (b.all < a.all ? b : a))
+}
+
+/** Of the ways there are. */
+export function costs({ first, all }: Samples, { filter, order, limit }: Asked): Cost[] {
+  const { search, isNarrow, scores, ends } = filter
+  const left = isNarrow ? ofAll({ first, all }, shareLeft) : 1
+  const found = search ? ofAll({ first, all }, shareFound) : 1
   /** Read until a page is full: of those that the list begins with, or past them and of all. */
   const along = (isFiltered: boolean) => {
     const rowsOf = (sample: Sample, part: number) =>
       limit / ((isFiltered ? part : 1) * (search ? leastFound(sample) : 1))
-    const atFirst = rowsOf(first, first === all ? left : share(first, first.left))
-    const beyond = rowsOf(all, left)
-    return atFirst <= BEFORE_OTHERS + beyond
-      ? { rows: atFirst, guessed: 0 }
-      : { rows: BEFORE_OTHERS + beyond, guessed: BEFORE_OTHERS }
+    const leftOfAll = isNarrow ? shareLeft(all) : 1
+    const atFirst = rowsOf(first, first === all ? leftOfAll : share(first, first.left))
+    return Math.min(atFirst, BEFORE_OTHERS + rowsOf(all, leftOfAll))
   }
-  const leads = Math.max(all.leads, all.read)
+  const leads = leadsOf(all)
   const isByName = order.keptIn === 'search'
   const { posted, candidates } = lookUp(all)
   const ways: Cost[] = []
-  const add = (way: Way, rows: number, each: number, once = 0, guessed = 0) =>
-    void ways.push({ way, each, all: once + rows * each, guessed })
+  const add = (way: Way, rows: number, each: number, once = 0) =>
+    void ways.push({ way, each, all: once + rows * each })
 
   // Along the scores, a filter by score leaves nothing for long, and then everything.
   if (!(order.isByScore && scores.length < 5)) {
-    const isFiltered = isNarrow && !(isUnscored && order.unscoredEnd)
     const isNeighbour = all.foundByName > all.found / 2
     const before = isNeighbour ? (search?.isExact ? BEFORE_NAME : BEFORE_FIRST) : 0
-    const { rows, guessed } = along(isFiltered)
-    add('walk', rows, 1, before, guessed)
+    add('walk', before + along(walksPastOthers(filter, order)), 1)
   }
   const canFollow =
     order.isByScore || (order.isByActivity && ends.length * scores.length <= ENDS_MAX)
-  if (search && canFollow) {
-    const { rows, guessed } = along(false)
-    add('follow', rows, 1, ends.length > 1 ? MERGED : 0, guessed)
-  }
+  if (search && canFollow) add('follow', along(false), 1, ends.length > 1 ? MERGED : 0)
   if (isNarrow) add('few', leads * left, 1 + (isByName ? found * NAMED : 0))
   if (search || isByName) {
     const each = isByName ? SORTED : LOOKED_UP
@@ -116,32 +125,56 @@ export function costs(
     const rows = Math.max(named * candidates, EARLY_PAGES * limit)
     add('early', rows, COMPARED + SORTED, leads * posted + named * RANKED)
   }
-  return ways.sort((a, b) => a.all - b.all)
+  return ways
 }
 
-/**
- * What the samples would have been, by a way that met fewer matches than a page in what it read. Leads
- * that came one after the other are neighbours, and a sample of whole pages tells too much of them:
- * 2.5 % instead of 0.1. Where the filter leaves fewer than the search finds, it may be that which the
- * list does not begin with.
- */
-export function taught(
+const leadsOf = (sample: Sample) => Math.max(sample.leads, sample.read)
+
+/** A walk meets leads that the filter does not leave, unless they have an end of their own. */
+const walksPastOthers = ({ isNarrow, isUnscored }: LeadFilter, order: LeadOrder) =>
+  isNarrow && !(isUnscored && order.unscoredEnd)
+
+/** A way that was given up: it read so many, and so many of them belong to the page. */
+export interface GivenUp {
+  way: Way
+  read: number
+  matched: number
+}
+
+/** The samples, put right by what a way met that was taken for cheap. */
+export function corrected(
   { first, all }: Samples,
-  { filter, way, read, matched }: { filter: LeadFilter; way: Way; read: number; matched: number },
+  { filter, order }: Asked,
+  { way, read, matched }: GivenUp,
 ): Samples {
-  const isFiltered = way === 'walk' && filter.isNarrow
-  const isTold = way === 'follow' || (way === 'walk' && !(isFiltered && all.left < all.found))
-  if (!filter.search || !isTold) return { first, all }
-  const less = (sample: Sample): Sample => {
-    const left = isFiltered ? share(sample, sample.left) : 1
-    return { ...sample, found: Math.min(sample.found, (matched / read / left) * sample.read) }
+  const changed = (change: (sample: Sample) => Partial<Sample>): Samples => {
+    const changedAll = { ...all, ...change(all) }
+    return { first: first === all ? changedAll : { ...first, ...change(first) }, all: changedAll }
   }
-  const allLess = less(all)
-  return { first: first === all ? allLess : less(first), all: allLess }
+  const atLeast = (part: number, of: 'left' | 'found') => ({
+    first,
+    all: { ...all, [of]: Math.max(all[of], Math.min(1, part) * all.read) },
+  })
+  switch (way) {
+    case 'walk':
+    case 'follow': {
+      const isFiltered = way === 'walk' && walksPastOthers(filter, order)
+      const met = (sample: Sample) => (matched / read) * sample.read
+      if (!filter.search) return changed((of) => ({ left: Math.min(of.left, met(of)) }))
+      // It may as well be the filter of which the list begins with fewer.
+      if (isFiltered && all.left < all.found) return { first, all }
+      const left = (sample: Sample) => (isFiltered ? share(sample, sample.left) : 1)
+      return changed((of) => ({ found: Math.min(of.found, met(of) / left(of)) }))
+    }
+    // These are given up because there are more than were to be read.
+    case 'few':
+      return atLeast(read / leadsOf(all), 'left')
+    case 'find':
+      return atLeast(read / leadsOf(all) / (filter.isNarrow ? shareLeft(all) : 1), 'found')
+    case 'early':
+      return { first, all }
+  }
 }
-
-/** Of a list that seems to begin with others, `all` may have met neighbours as well. */
-const foundOf = (sample: Sample) => share(sample, likelyFound(sample))
 
 /** If the parts of a search had nothing to do with each other and would find fewer together, that counts too. */
 function likelyFound(sample: Sample): number {

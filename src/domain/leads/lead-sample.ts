@@ -1,4 +1,5 @@
 /** What part of a workspace's leads a filter leaves and a search finds, by some of them. */
+import type { Channel } from '../channels/inbound-event.ts'
 import type { PageRequest } from '../page.ts'
 import type { Sql } from '../sql.ts'
 import { type Bind, type LeadQuery, leadFilter, seemsToHave } from './lead-filter.ts'
@@ -19,7 +20,7 @@ export interface Sample {
   have: number[]
   /** Leads of all workspaces, as the database last counted them; -1: never. */
   leads: number
-  /** Those of the channel that is asked for, counted in the same way. */
+  /** Those of the channel that is asked for. */
   ofChannel: number
   /** By name: one up to which some of the page to come are, and how many were read up to it. */
   early: { name: string; read: number } | null
@@ -32,11 +33,7 @@ export interface Samples {
   all: Sample
 }
 
-/**
- * Whole pages are read, and one in so many of their rows: the leads of one import are neighbours, alike in
- * channel and address. A thousand lie on 80 pages, of which two can tell 2.5 % where it is 0.1. Of more
- * pages each costs more, 1.3 ms for four times as many.
- */
+/** One in so many rows of the pages read: those that came in one import are neighbours, and alike. */
 const SPREAD = 2
 
 /** Early are those who stand for so many pages, at least so many of the sample: one alone may be chance. */
@@ -126,7 +123,7 @@ async function sampleLeads(
        count(*) filter (where is_left_by_index)::int as "leftByIndex",
        array[${asked.map((_, n) => `count(*) filter (where has[${n + 1}])`)}]::int[] as has,
        ${countOf('lead')} as leads,
-       ${query.channel ? countOf(`lead_list_of_${query.channel}`) : 0} as "ofChannel",
+       ${query.channel ? channelCount(query.channel) : 0} as "ofChannel",
        ${of === 'search' && page ? earlySql(page, bind) : 'null'} as early
      from sampled`,
     params,
@@ -135,13 +132,19 @@ async function sampleLeads(
   return { ...sample, found, foundByName, have }
 }
 
+/** Rows of a table, as last counted. */
+const countOf = (table: string) =>
+  `coalesce((select reltuples::int from pg_class where oid = to_regclass('${table}')), 0)`
+
 /**
- * Rows of a table, or of an index that has some of its rows, as last counted and grown with its pages
- * since: a channel's leads may have come in one import.
+ * Leads in a channel's index, as last counted and grown with its pages since: they may have come in one
+ * import. A page has 48 of them; where none were counted, that tells.
  */
-const countOf = (relation: string) => `coalesce((
-  select (reltuples * greatest(1, pg_relation_size(oid) / 8192.0 / greatest(relpages, 1)))::int
-  from pg_class where oid = to_regclass('${relation}')
+const channelCount = (channel: Channel) => `coalesce((
+  select case when reltuples > 0 then reltuples * greatest(1, pages / greatest(relpages, 1))
+    else 48 * (pages - 1) end::int
+  from pg_class, lateral (select pg_relation_size(oid) / 8192.0 as pages) as size
+  where oid = to_regclass('lead_list_of_${channel}')
 ), 0)`
 
 /** Those of one name are not told apart. */

@@ -34,7 +34,7 @@ import { type LeadRecord, leadColumns } from './lead-row.ts'
 /** Of a page, with the sort keys of each lead. */
 export type Found = LeadRecord & { keys: string[] }
 
-/** What a way found; if the page may be another, so much of it as was met. */
+/** A page; if it is not certain, so much of it as was met on the way. */
 export interface Answer {
   leads: Found[]
   isCertain: boolean
@@ -177,7 +177,7 @@ export function leadWays(query: LeadQuery, { limit, after }: PageRequest<LeadKey
   }
 }
 
-/** To tell of more whether they are the last costs as much as to read them. */
+/** Of more rows than that it is not asked: it costs as much as to walk them. */
 const END_WITHIN = 5000
 
 /** Whether a walk of so many rows came to the end of the list: then it is certain, too. */

@@ -6,7 +6,7 @@
  */
 import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { Sql } from '../sql.ts'
-import { costs, partsToLookUp, taught, type Way } from './lead-costs.ts'
+import { cheapest, corrected, partsToLookUp, type Way } from './lead-costs.ts'
 import { type LeadQuery, leadFilter } from './lead-filter.ts'
 import { type LeadKey, leadOrders } from './lead-order.ts'
 import { belongingsOf, type LeadRow, leadRow } from './lead-row.ts'
@@ -56,19 +56,16 @@ async function fetchPage(
   let samples = await samplesFor(sql, query, page, sampled)
   const parts = partsToLookUp(filter, samples.all)
   const upTo = samples.all.early?.name ?? ''
+  const asked = { filter, order, limit: page.limit }
   const least = new Map<Way, number>()
   for (let tries = 0; tries < TRIES; tries++) {
-    const estimates = costs(samples, { filter, order, limit: page.limit }).map((cost) => ({
-      ...cost,
-      all: Math.max(cost.all, least.get(cost.way) ?? 0),
-    }))
-    const { way, all, each, guessed } = estimates.reduce((a, b) => (b.all < a.all ? b : a))
-    const bound = Math.max(BOUND_LEAST, Math.ceil((all * WRONG_BY - guessed) / each))
-    const { leads, isCertain } = await ways[way](sql, bound, parts, upTo)
+    const { way, all, each } = cheapest(samples, asked, least)
+    const read = Math.max(BOUND_LEAST, Math.ceil((all * WRONG_BY) / each))
+    const { leads, isCertain } = await ways[way](sql, read, parts, upTo)
     if (isCertain) return leads
     // What comes early does not become more by a wider bound.
-    least.set(way, way === 'early' ? Number.POSITIVE_INFINITY : bound * each * WRONG_BY)
-    samples = taught(samples, { filter, way, read: bound, matched: leads.length })
+    least.set(way, way === 'early' ? Number.POSITIVE_INFINITY : read * each * WRONG_BY)
+    samples = corrected(samples, asked, { way, read, matched: leads.length })
   }
   return (await ways[filter.search ? 'find' : 'walk'](sql, null, parts)).leads
 }
