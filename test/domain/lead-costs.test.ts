@@ -16,6 +16,7 @@ const test = suite('cost of a lead list')
 const sample: Sample = {
   read: 1000,
   left: 1000,
+  inChannel: 1000,
   leftByIndex: 1000,
   found: 1000,
   foundByName: 0,
@@ -76,14 +77,25 @@ test('what the latest are full of may be rare of those that the filter leaves', 
   assert.is(best(query, { found: 3, have: [3], left: 40, leftByIndex: 40 }, imported), 'find')
 })
 
+const fewLeads = (told: Partial<Sample>) => {
+  const all = costs(samples(told), askedFor({ channel: 'sms', sort: '-scoredAt' }))
+  return Math.round(all.find(({ way }) => way === 'few')?.all ?? 0)
+}
+
 test('a channel that the sample missed is as large as its index, but not past one in a hundred', () => {
-  const estimate = (ofChannel: number) =>
-    costs(samples({ left: 0, ofChannel }), askedFor({ channel: 'sms', sort: '-scoredAt' })).find(
-      ({ way }) => way === 'few',
-    )?.all ?? 0
-  assert.ok(estimate(100) < 1000)
-  assert.is(estimate(5000), 5000)
-  assert.is(estimate(500_000), 10_000)
+  const missed = (ofChannel: number) => fewLeads({ left: 0, inChannel: 0, ofChannel })
+  assert.ok(missed(100) < 1000)
+  assert.is(missed(5000), 5000)
+  assert.is(missed(500_000), 10_000)
+})
+
+test('of a channel whose neighbours the sample met, its index knows how many there are', () => {
+  const met = { left: 20, inChannel: 40, leftByIndex: 250 }
+  const half = fewLeads({ ...met, ofChannel: 20_000 })
+  assert.ok(half > 9000 && half < 11_000, `${half}`)
+  // Most are of other workspaces, or this one has nearly all.
+  assert.ok(fewLeads({ ...met, ofChannel: 900_000 }) < 70_000)
+  assert.ok(fewLeads({ left: 900, inChannel: 900, ofChannel: 100_000 }) > 290_000)
 })
 
 test('what nearly everybody has is not looked up', () => {

@@ -41,7 +41,7 @@ async function tried(asked: Partial<LeadQuery>, told: object) {
   const tries: string[] = []
   const sample = {
     ...{ read: 1000, left: 1000, leftByIndex: 1000, has: [25, 0, 25] },
-    ...{ leads: 1_000_000, ofChannel: 0, early: null, ...told },
+    ...{ leads: 1_000_000, ofChannel: 0, inChannel: 1000, early: null, ...told },
   }
   const sql: Sql = {
     async query<Row>(text: string, params?: unknown[]) {

@@ -56,13 +56,21 @@ export interface Asked {
 /** None of a thousand may be one of two thousand. */
 const share = ({ read }: Sample, count = 0) => (count + 0.5) / (read + 0.5)
 
-/** A sample of whole pages may miss a channel that came in one import. */
+/** A sample of whole pages may miss a channel that came in one import, or meet three times as many. */
 const MISSED = 0.01
+const NEIGHBOURS = 3
 
+/** Of a channel its index knows better how many there are; of those, the sample what part is left. */
 function shareLeft(sample: Sample): number {
-  const ofChannel = sample.leads > 0 ? Math.max(0, sample.ofChannel / sample.leads) : 0
-  const apart = ofChannel * share(sample, sample.leftByIndex)
-  return Math.max(share(sample, sample.left), Math.min(apart, MISSED))
+  const { leads, ofChannel, inChannel, left, leftByIndex } = sample
+  if (ofChannel <= 0 || leads <= 0) return share(sample, left)
+  // The index is of all workspaces.
+  const [least, most] = [
+    share(sample, inChannel) / NEIGHBOURS,
+    share(sample, inChannel) * NEIGHBOURS,
+  ]
+  const channel = Math.max(least, Math.min(ofChannel / leads, Math.max(most, MISSED)))
+  return (channel * (left + share(sample, leftByIndex))) / (inChannel + 1)
 }
 
 const shareFound = (sample: Sample) => share(sample, likelyFound(sample))

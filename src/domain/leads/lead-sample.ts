@@ -8,6 +8,8 @@ import { soughtBy } from './lead-ways.ts'
 
 export interface Sample {
   read: number
+  /** Of the channel that is asked for. */
+  inChannel: number
   /** The filters leave them. */
   left: number
   /** Those of them that the index of words and facets knows, do. */
@@ -20,7 +22,7 @@ export interface Sample {
   have: number[]
   /** Leads of all workspaces, as the database last counted them; -1: never. */
   leads: number
-  /** Those of the channel that is asked for. */
+  /** Those of that channel. */
   ofChannel: number
   /** By name: one up to which some of the page to come are, and how many were read up to it. */
   early: { name: string; read: number } | null
@@ -112,14 +114,16 @@ async function sampleLeads(
   const byName = (of === 'search' && search?.condition('search.name', bind)) || 'false'
   const asked = [search?.condition(`${of}.words`, bind) ?? 'true', byName, ...parts]
   const isLeft = of === 'search' ? `${filter.facets} and ${filter.channels}` : filter.conditions
+  const inChannel = query.channel ? `${of}.channels @> '{${query.channel}}'` : 'true'
   const [{ has, ...sample }] = (await sql.query(
     `with sampled as materialized (
-       select ${isLeft} as is_left, array[${asked}] as has,
+       select ${isLeft} as is_left, ${inChannel} as in_channel, array[${asked}] as has,
          ${of === 'search' ? filter.facets : filter.indexed} as is_left_by_index,
          ${of === 'search' ? 'nameless, name' : 'null as name'}
        from ${from(bindAs)}
      )
      select count(*)::int as read, count(*) filter (where is_left)::int as left,
+       count(*) filter (where in_channel)::int as "inChannel",
        count(*) filter (where is_left_by_index)::int as "leftByIndex",
        array[${asked.map((_, n) => `count(*) filter (where has[${n + 1}])`)}]::int[] as has,
        ${countOf('lead')} as leads,
