@@ -8,7 +8,7 @@ import { soughtBy } from './lead-ways.ts'
 
 export interface Sample {
   read: number
-  /** Of the channel that is asked for. */
+  /** Of the channel that is asked for; all, if none is. */
   inChannel: number
   /** The filters leave them. */
   left: number
