@@ -513,6 +513,11 @@ test('reasoning is shown as plain text', () => {
   )
 })
 
+test('a link behind a long word of astral characters leaves no half of one', () => {
+  for (const ahead of ['', 'a'])
+    assert.is(plainReasoning(`${'𐀀'.repeat(120)}${ahead}https://x.example`).isWellFormed(), true)
+})
+
 test('long reasoning ends at a word with an ellipsis', () => {
   const cut = plainReasoning('word '.repeat(200))
   assert.ok(cut.length <= 500)

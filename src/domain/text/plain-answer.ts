@@ -39,13 +39,16 @@ function withoutMarkup(text: string): string {
   return plain
 }
 
-/** Each rule shortens the text, or leaves a form that no rule matches: repeating it ends. */
+/**
+ * Each rule shortens the text, or leaves a form that no rule matches: repeating it ends. The link's
+ * counts characters (`u`): a hundred UTF-16 units may begin in the middle of one and leave its half.
+ */
 function strip(text: string): string {
   return text
     .replace(/<[a-z/!?][^<>]*>/gi, ' ')
     .replace(/<(?=[a-z/!?])/gi, '')
     .replace(/!?\[([^\][]*)\]\([^()]*\)/g, '$1')
-    .replace(/\S{0,100}:\/\/\S*|\b(?:www\.|mailto:|javascript:|data:)\S+/gi, 'link removed')
+    .replace(/\S{0,100}:\/\/\S*|\b(?:www\.|mailto:|javascript:|data:)\S+/giu, 'link removed')
     .replace(/\]\(/g, '] (')
     .replace(/[*`~#|]+|(?<!\w)_+|_+(?!\w)/g, '')
     .replace(/[^\S\n]+/g, ' ')
