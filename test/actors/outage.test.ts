@@ -65,6 +65,26 @@ const clockOf = (time: ReturnType<typeof install>): Clock => ({
   },
 })
 
+/** How far it is, and whatever it may wait for. */
+async function standing({ app, database, fake }: LlmApp) {
+  const [counts] = await database.query<{ leads: unknown; unscored: unknown }>(
+    `select count(*) as leads,
+       count(*) filter (where message_seq > scored_seq or scored_by is null) as unscored from lead`,
+  )
+  const jobs = await database.query(
+    `select name, state, retry_count as attempt, count(*) as count,
+       max(start_after - now())::text as "dueIn", max(now() - heartbeat_on)::text as "heardOf"
+     from pgboss.job where state <> 'completed' group by 1, 2, 3`,
+  )
+  return {
+    leads: Number(counts?.leads),
+    unscored: Number(counts?.unscored),
+    calls: fake.calls.length,
+    gate: app.meters().gate,
+    jobs,
+  }
+}
+
 let llm: LlmApp
 
 test.before(async () => {
@@ -87,12 +107,8 @@ test('through the real queue: no attempt spent, nothing dead-lettered, every lea
       40_000,
     )
     await until(
-      () =>
-        llm.database.query<{ dirty: unknown; leads: unknown }>(
-          `select count(*) filter (where message_seq > scored_seq or scored_by is null) as dirty,
-             count(*) as leads from lead`,
-        ),
-      ([row]) => Number(row?.leads) === 8 && Number(row?.dirty) === 0,
+      () => standing(llm),
+      ({ leads, unscored }) => leads === 8 && unscored === 0,
       // Two pauses of the circuit (5 and 10 s), then the delays of the jobs given back.
       100_000,
     )
