@@ -21,7 +21,8 @@ test.before(async () => {
 })
 test.after(() => database.close())
 
-const addLeads = (count: number) => insertManyLeads(database, workspaceId, count)
+const addLeads = (count: number, channels?: string[]) =>
+  insertManyLeads(database, workspaceId, count, channels)
 const rowsOf = async (table: string) => {
   const [row] = await database.query<{ n: number }>(
     'select reltuples::int as n from pg_class where oid = $1::regclass',
@@ -63,6 +64,16 @@ test('a tenth more is left to autovacuum, and as much again is not', async () =>
   assert.is(await rowsOf('lead'), LEADS)
   await addLeads(2 * LEADS)
   await analyzed('lead', 3.1 * LEADS)
+})
+
+test('a channel that comes in one import is counted, too', async () => {
+  await addLeads(LEADS, ['sms'])
+  assert.ok((await analyzeGrown(database)) > 0)
+  await analyzed('lead_list_of_sms', LEADS)
+  await until(
+    () => analyzeGrown(database),
+    (tables) => tables === 0,
+  )
 })
 
 test.run()

@@ -17,6 +17,21 @@ export interface Upkeep {
 const STATISTICS_TARGET = 10
 
 /**
+ * An index of some rows (of one channel, say) that is so many times as large as when it was last counted
+ * has got more of them; with less, room that changes left may be all of it.
+ */
+export const GROWN_INDEX = 1.5
+/** A few of thousands are soon half as many again. */
+const GROWN_PAGES = 20
+
+/** SQL over `c`: how many its indexes of some rows hold, the table does not tell. */
+const hasGrownIndex = `exists (
+  select from pg_index i join pg_class part on part.oid = i.indexrelid
+  where i.indrelid = c.oid and i.indpred is not null
+    and pg_relation_size(part.oid) / 8192 > ${GROWN_PAGES} + ${GROWN_INDEX} * part.relpages
+)`
+
+/**
  * Tables that a fifth of is dead, as autovacuum has it, and those that have doubled, the worst first:
  * a tenth, autovacuum's threshold for statistics, a database that fills from nothing has every few
  * seconds. Changes are counted only while the database is open, so its pages count too.
@@ -34,6 +49,7 @@ export async function tablesInNeed(sql: Sql): Promise<Upkeep[]> {
            n_mod_since_analyze > 500 + greatest(reltuples, 0)
            or reltuples < 0 and pg_relation_size(c.oid) > 0
            or pg_relation_size(c.oid) / 8192 > 10 + 2 * relpages
+           or ${hasGrownIndex}
          ) as changed,
          n_dead_tup + n_mod_since_analyze as changes
        from pg_class c join pg_stat_all_tables s on s.relid = c.oid
@@ -46,15 +62,15 @@ export async function tablesInNeed(sql: Sql): Promise<Upkeep[]> {
 
 /**
  * On a server: a burst of 100,000 jobs was claimed as if there were none, 1 to 13 s for each hundred with
- * a processor busy all the time, until autovacuum came. The worst table that has doubled is analyzed,
- * unless it is being so; returns how many there were. The rest is autovacuum's.
+ * a processor busy all the time, until autovacuum came. The worst table that has doubled, or one of its
+ * indexes, is analyzed, unless it is being so; returns how many there were. The rest is autovacuum's.
  */
 export async function analyzeGrown(sql: Sql): Promise<number> {
   const grown = await sql.query<{ table: string }>(
     `select format('%I.%I', schemaname, c.relname) as "table"
      from pg_class c join pg_stat_user_tables s on s.relid = c.oid
      where c.relkind = 'r' and c.relpersistence = 'p' and pg_has_role(c.relowner, 'usage')
-       and n_mod_since_analyze > 500 + greatest(reltuples, 0)
+       and (n_mod_since_analyze > 500 + greatest(reltuples, 0) or ${hasGrownIndex})
      order by n_mod_since_analyze desc`,
   )
   if (grown[0]) await sql.query(`analyze (skip_locked) ${grown[0].table}`)

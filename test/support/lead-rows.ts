@@ -58,11 +58,16 @@ export async function insertLead(sql: Sql, lead: LeadToInsert): Promise<string> 
 }
 
 /** So many that only their number counts. */
-export async function insertManyLeads(sql: Sql, workspaceId: string, count: number): Promise<void> {
+export async function insertManyLeads(
+  sql: Sql,
+  workspaceId: string,
+  count: number,
+  channels: string[] = [],
+): Promise<void> {
   await sql.query(
-    `insert into lead (id, workspace_id, first_name)
-     select gen_random_uuid(), $1::uuid, 'Dana' from generate_series(1, ${count})`,
-    [workspaceId],
+    `insert into lead (id, workspace_id, first_name, channels)
+     select gen_random_uuid(), $1::uuid, 'Dana', $2::text[] from generate_series(1, ${count})`,
+    [workspaceId, channels],
   )
 }
 

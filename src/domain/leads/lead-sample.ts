@@ -2,6 +2,7 @@
 import type { Channel } from '../channels/inbound-event.ts'
 import type { PageRequest } from '../page.ts'
 import type { Sql } from '../sql.ts'
+import { GROWN_INDEX } from '../upkeep.ts'
 import { type Bind, type LeadQuery, leadFilter, seemsToHave } from './lead-filter.ts'
 import { alongOrder, beyondSql, type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
 import { soughtBy } from './lead-ways.ts'
@@ -42,7 +43,10 @@ const SPREAD = 2
 export const EARLY_PAGES = 2
 const EARLY_LEAST = 2
 
-/** Those with which a list by time goes on, if nothing were left out; for others the latest. */
+/**
+ * Those with which a list by time goes on, if nothing were left out; for others the latest. None of a
+ * table that was never analyzed: blindly planned, they would be sorted out of all.
+ */
 export function firstLeads(
   sql: Sql,
   query: LeadQuery,
@@ -60,6 +64,7 @@ export function firstLeads(
     from: (bind) => `(
       select ${soughtBy(filter)} from lead where lead.workspace_id = $1::uuid
         and ${where} and ${beyondSql(order, isByTime ? after : null, bind)}
+        and (select reltuples >= 0 from pg_class where oid = 'lead'::regclass)
       order by ${by} limit $2::int
     ) as lead`,
   })
@@ -141,12 +146,13 @@ const countOf = (table: string) =>
   `coalesce((select reltuples::int from pg_class where oid = to_regclass('${table}')), 0)`
 
 /**
- * Leads in a channel's index, as last counted and grown with its pages since: they may have come in one
+ * Leads in a channel's index, as last counted, unless it has grown much since: they may have come in one
  * import. A page has 48 of them; where none were counted, that tells.
  */
 const channelCount = (channel: Channel) => `coalesce((
-  select case when reltuples > 0 then reltuples * greatest(1, pages / greatest(relpages, 1))
-    else 48 * (pages - 1) end::int
+  select case when reltuples <= 0 then 48 * (pages - 1)
+    when pages > ${GROWN_INDEX} * relpages then reltuples * pages / greatest(relpages, 1)
+    else reltuples end::int
   from pg_class, lateral (select pg_relation_size(oid) / 8192.0 as pages) as size
   where oid = to_regclass('lead_list_of_${channel}')
 ), 0)`

@@ -18,6 +18,7 @@ const SAMPLE = 1000
 /** Of a workspace with fewer among the sample too little is told by it. */
 const SAMPLE_LEAST = 0.1
 
+/** `sql`: no transaction; two statements are asked at once. */
 export async function listLeads(
   sql: Sql,
   query: LeadQuery,
@@ -70,19 +71,21 @@ async function fetchPage(
   return (await ways[filter.search ? 'find' : 'walk'](sql, null, parts)).leads
 }
 
-/** What the list begins with, and what there is. */
+/** What the list begins with, and what there is; read side by side. */
 async function samplesFor(
   sql: Sql,
   query: LeadQuery,
   page: PageRequest<LeadKey>,
   rows: number,
 ): Promise<Samples> {
-  const any = await anyLeads(sql, query, page, rows)
-  const isEnough = any.read >= rows * SAMPLE_LEAST
+  const readFirst = () => firstLeads(sql, query, page.after, Math.ceil(rows / 2))
   const { isByTime } = leadOrders[query.sort]
-  // Blindly planned, the first ones would be sorted out of all.
-  const isBlind = any.leads < 0
-  if (isEnough && (isBlind || !isByTime)) return { first: any, all: any }
-  const first = await firstLeads(sql, query, page.after, Math.ceil(rows / 2))
-  return { first, all: isEnough ? any : first }
+  const [any, first] = await Promise.all([
+    anyLeads(sql, query, page, rows),
+    isByTime ? readFirst() : null,
+  ])
+  const isEnough = any.read >= rows * SAMPLE_LEAST
+  const latest = first ?? (isEnough ? any : await readFirst())
+  const begun = latest.read > 0 ? latest : any
+  return { first: begun, all: isEnough ? any : begun }
 }
