@@ -19,6 +19,7 @@ const sample: Sample = {
   inChannel: 1000,
   leftByIndex: 1000,
   found: 1000,
+  foundOn: 0,
   foundByName: 0,
   have: [],
   leads: 1_000_000,
@@ -52,6 +53,12 @@ test('by name, who is found by something else is all over the alphabet', () => {
   const company = { found: 110, have: [110], early: { name: 'aisha', read: 20 } }
   assert.is(best({ q: 'northwind' }, company), 'walk')
   assert.is.not(best({ q: 'northwind' }, { ...company, foundByName: 110 }), 'walk')
+})
+
+test('many that lie on one page came together, and are no reason to walk', () => {
+  const met = { found: 12, have: [12] }
+  const by = (foundOn: number) => best({ q: '@northwind', sort: 'score' }, { ...met, foundOn })
+  assert.equal([by(12), by(1)], ['walk', 'find'])
 })
 
 test('few are looked up, many are met on the way', () => {

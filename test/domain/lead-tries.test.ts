@@ -40,7 +40,7 @@ test.after(() => database.close())
 async function tried(asked: Partial<LeadQuery>, told: object) {
   const tries: string[] = []
   const sample = {
-    ...{ read: 1000, left: 1000, leftByIndex: 1000, has: [25, 0, 25] },
+    ...{ read: 1000, left: 1000, leftByIndex: 1000, foundOn: 0, has: [25, 0, 25] },
     ...{ leads: 1_000_000, ofChannel: 0, inChannel: 1000, early: null, ...told },
   }
   const sql: Sql = {

@@ -190,10 +190,14 @@ function likelyFound(sample: Sample): number {
   return (sample.found + Math.min(sample.found, together)) / 2
 }
 
-/** Rows are read until a page is full: what is rarer than it seems is dear, and few may be chance. */
+/**
+ * Rows are read until a page is full: what is rarer than it seems is dear, and few may be chance, or
+ * neighbours (a company whose people came in one import), who count as one.
+ */
 function leastFound(sample: Sample): number {
   const found = likelyFound(sample)
-  return Math.max(0.25, found + 0.5 - Math.sqrt(found)) / (sample.read + 0.5)
+  const together = sample.foundOn > 0 ? sample.found / sample.foundOn : 1
+  return Math.max(0.25, found + 0.5 - Math.sqrt(found * together)) / (sample.read + 0.5)
 }
 
 /** What it costs for each lead of all, and what part of them it leaves to be compared. */

@@ -17,6 +17,8 @@ export interface Sample {
   leftByIndex: number
   /** The search finds them. */
   found: number
+  /** On so many pages; 0: not told. */
+  foundOn: number
   /** By name: so many of those by their name. */
   foundByName: number
   /** For each part of the search, that the index takes for having it. */
@@ -87,6 +89,7 @@ export function anyLeads(
   return sampleLeads(sql, query, {
     rows: rows * each,
     of,
+    place: `${of}.ctid`,
     from: () => `${table} as ${of} tablesample system ((
         select least(100, 100.0 * ${SPREAD} * $2::int / greatest(reltuples, 1))::real
         from pg_class where oid = '${table}'::regclass
@@ -101,6 +104,8 @@ interface Sampling {
   rows: number
   of: LeadOrder['keptIn']
   from(bind: BindAs): string
+  /** SQL of where in the table a row lies. */
+  place?: string
   /** By name: what is early of it. */
   page?: PageRequest<LeadKey>
 }
@@ -108,7 +113,7 @@ interface Sampling {
 async function sampleLeads(
   sql: Sql,
   query: LeadQuery,
-  { rows, of, from, page }: Sampling,
+  { rows, of, from, place, page }: Sampling,
 ): Promise<Sample> {
   const params: unknown[] = [query.workspaceId, rows]
   const bindAs = (value: unknown, type: string) => `$${params.push(value)}::${type}`
@@ -124,12 +129,13 @@ async function sampleLeads(
     `with sampled as materialized (
        select ${isLeft} as is_left, ${inChannel} as in_channel, array[${asked}] as has,
          ${of === 'search' ? filter.facets : filter.indexed} as is_left_by_index,
-         ${of === 'search' ? 'nameless, name' : 'null as name'}
+         ${place ?? 'null'} as place, ${of === 'search' ? 'nameless, name' : 'null as name'}
        from ${from(bindAs)}
      )
      select count(*)::int as read, count(*) filter (where is_left)::int as left,
        count(*) filter (where in_channel)::int as "inChannel",
        count(*) filter (where is_left_by_index)::int as "leftByIndex",
+       ${search && place ? pagesOf('place', 'has[1]') : 0} as "foundOn",
        array[${asked.map((_, n) => `count(*) filter (where has[${n + 1}])`)}]::int[] as has,
        ${countOf('lead')} as leads,
        ${query.channel ? channelCount(query.channel) : 0} as "ofChannel",
@@ -140,6 +146,10 @@ async function sampleLeads(
   const [found, foundByName, ...have] = has
   return { ...sample, found, foundByName, have }
 }
+
+/** How many pages hold the rows of which a condition is true. */
+const pagesOf = (place: string, condition: string) =>
+  `count(distinct (${place}::text::point)[0]) filter (where ${condition})::int`
 
 /** Rows of a table, as last counted. */
 const countOf = (table: string) =>
