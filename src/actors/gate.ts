@@ -48,7 +48,7 @@ export interface GateOptions {
 }
 
 const systemClock: Clock = {
-  // Not the time of day: set back by a minute, it would make a pause last that much longer.
+  // Not the time of day: set back by a minute, it would make a pause under way last that much longer.
   now: () => performance.now(),
   after(ms, run) {
     // Whoever waits is kept alive by its own claim; the pause alone must not keep the process.

@@ -21,14 +21,17 @@ const STATISTICS_TARGET = 10
  * has got more of them; with less, room that changes left may be all of it.
  */
 export const GROWN_INDEX = 1.5
-/** A few of thousands are soon half as many again. */
+/** Smaller ones are half as large again with every thousand rows. */
 const GROWN_PAGES = 20
 
-/** SQL over `c`: how many its indexes of some rows hold, the table does not tell. */
+/**
+ * SQL over `c`, because its own changes do not tell that many of few rows are new. An index that is still
+ * being built, or was given up half-built, is not counted by an analysis and would have need of it for ever.
+ */
 const hasGrownIndex = `exists (
   select from pg_index i join pg_class part on part.oid = i.indexrelid
-  where i.indrelid = c.oid and i.indpred is not null
-    and pg_relation_size(part.oid) / 8192 > ${GROWN_PAGES} + ${GROWN_INDEX} * part.relpages
+  where i.indrelid = c.oid and i.indpred is not null and i.indisready
+    and pg_relation_size(part.oid) / current_setting('block_size')::int > ${GROWN_PAGES} + ${GROWN_INDEX} * part.relpages
 )`
 
 /**

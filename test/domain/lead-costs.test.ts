@@ -59,6 +59,10 @@ test('many that lie on one page came together, and are no reason to walk', () =>
   const met = { found: 12, have: [12] }
   const by = (foundOn: number) => best({ q: '@northwind', sort: 'score' }, { ...met, foundOn })
   assert.equal([by(12), by(1)], ['walk', 'find'])
+  const told = { ...sample, ...met, foundOn: 6 }
+  const asked = askedFor({ q: '@northwind', sort: 'score' })
+  const put = corrected({ all: told, first: told }, asked, { way: 'walk', read: 1000, matched: 3 })
+  assert.equal([put.all.found, put.all.foundOn], [3, 1.5])
 })
 
 test('few are looked up, many are met on the way', () => {

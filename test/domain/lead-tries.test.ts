@@ -86,4 +86,11 @@ test('a channel is known to have leads before they were counted', async () => {
   assert.is((await anyLeads(database, { ...query, channel: 'linkedin' }, page, 1000)).ofChannel, 0)
 })
 
+test('what a sample finds lies on some pages', async () => {
+  const page = { after: null, limit: 50 }
+  const { found, foundOn } = await anyLeads(database, { ...query, q: 'kim' }, page, 1000)
+  // Some ten leads to a page.
+  assert.ok(foundOn > 0 && foundOn < found, `${found} on ${foundOn}`)
+})
+
 test.run()

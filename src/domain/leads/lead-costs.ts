@@ -149,6 +149,12 @@ export interface GivenUp {
   matched: number
 }
 
+/** As much together as before. */
+const withFound = (of: Sample, found: number) => ({
+  found,
+  foundOn: of.found > 0 ? (of.foundOn * found) / of.found : 0,
+})
+
 /** The samples, put right by what a way met that was taken for cheap. */
 export function corrected(
   { first, all }: Samples,
@@ -159,10 +165,7 @@ export function corrected(
     const changedAll = { ...all, ...change(all) }
     return { first: first === all ? changedAll : { ...first, ...change(first) }, all: changedAll }
   }
-  const atLeast = (part: number, of: 'left' | 'found') => ({
-    first,
-    all: { ...all, [of]: Math.max(all[of], Math.min(1, part) * all.read) },
-  })
+  const atLeast = (part: number, known: number) => Math.max(known, Math.min(1, part) * all.read)
   switch (way) {
     case 'walk':
     case 'follow': {
@@ -172,13 +175,15 @@ export function corrected(
       // It may as well be the filter of which the list begins with fewer.
       if (isFiltered && all.left < all.found) return { first, all }
       const left = (sample: Sample) => (isFiltered ? share(sample, sample.left) : 1)
-      return changed((of) => ({ found: Math.min(of.found, met(of) / left(of)) }))
+      return changed((of) => withFound(of, Math.min(of.found, met(of) / left(of))))
     }
     // These are given up because there are more than were to be read.
     case 'few':
-      return atLeast(read / leadsOf(all), 'left')
-    case 'find':
-      return atLeast(read / leadsOf(all) / (filter.isNarrow ? shareLeft(all) : 1), 'found')
+      return { first, all: { ...all, left: atLeast(read / leadsOf(all), all.left) } }
+    case 'find': {
+      const part = read / leadsOf(all) / (filter.isNarrow ? shareLeft(all) : 1)
+      return { first, all: { ...all, ...withFound(all, atLeast(part, all.found)) } }
+    }
     case 'early':
       return { first, all }
   }

@@ -163,7 +163,9 @@ const channelCount = (channel: Channel) => `coalesce((
   select case when reltuples <= 0 then 48 * (pages - 1)
     when pages > ${GROWN_INDEX} * relpages then reltuples * pages / greatest(relpages, 1)
     else reltuples end::int
-  from pg_class, lateral (select pg_relation_size(oid) / 8192.0 as pages) as size
+  from pg_class, lateral (
+    select pg_relation_size(oid) / current_setting('block_size')::numeric as pages
+  ) as size
   where oid = to_regclass('lead_list_of_${channel}')
 ), 0)`
 

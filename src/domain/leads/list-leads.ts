@@ -86,6 +86,7 @@ async function samplesFor(
   ])
   const isEnough = any.read >= rows * SAMPLE_LEAST
   const latest = first ?? (isEnough ? any : await readFirst())
+  // None are read of a table that was never analyzed, nor behind the end of the list.
   const begun = latest.read > 0 ? latest : any
   return { first: begun, all: isEnough ? any : begun }
 }
