@@ -33,7 +33,8 @@ test.after(async () => {
 })
 
 const opened = () => openDatabase({ databaseUrl: null, dataDir, log: silentLog })
-const addLeads = (count = LEADS) => insertManyLeads(database, workspaceId, count)
+const addLeads = (count = LEADS, channels?: string[]) =>
+  insertManyLeads(database, workspaceId, count, channels)
 const figureOf = async (expression: string) => {
   const [row] = await database.query<{ n: unknown }>(
     `select ${expression} as n from pg_class c join pg_stat_all_tables s on s.relid = c.oid
@@ -69,6 +70,18 @@ test('a database that was closed before it was analyzed is so when it opens', as
   await database.close()
   database = await opened()
   assert.is(await analyzedLeads(), 6 * LEADS)
+})
+
+test('a channel that comes in one import is counted, though the leads have not doubled', async () => {
+  const isInNeed = async () =>
+    (await tablesInNeed(database)).some(({ table }) => table === 'public.lead')
+  // Opening it analyzes what its pages tell; what changed is told by the counts of this life.
+  await keepUp(database)
+  assert.is(await isInNeed(), false)
+  await addLeads(LEADS, ['sms'])
+  assert.is(await isInNeed(), true)
+  await keepUp(database)
+  assert.is(await isInNeed(), false)
 })
 
 test('jobs are claimed by their index, however many wait', async () => {

@@ -24,6 +24,10 @@ export const GROWN_INDEX = 1.5
 /** Smaller ones are half as large again with every thousand rows. */
 const GROWN_PAGES = 20
 
+/** SQL of how many pages a table or index has now, by its oid; `relpages` are those when it was last counted. */
+export const pagesNow = (oid: string) =>
+  `(pg_relation_size(${oid}) / current_setting('block_size')::int)`
+
 /**
  * SQL over `c`, because its own changes do not tell that many of few rows are new. An index that is still
  * being built, or was given up half-built, is not counted by an analysis and would have need of it for ever.
@@ -31,7 +35,7 @@ const GROWN_PAGES = 20
 const hasGrownIndex = `exists (
   select from pg_index i join pg_class part on part.oid = i.indexrelid
   where i.indrelid = c.oid and i.indpred is not null and i.indisready
-    and pg_relation_size(part.oid) / current_setting('block_size')::int > ${GROWN_PAGES} + ${GROWN_INDEX} * part.relpages
+    and ${pagesNow('part.oid')} > ${GROWN_PAGES} + ${GROWN_INDEX} * part.relpages
 )`
 
 /**
@@ -51,7 +55,7 @@ export async function tablesInNeed(sql: Sql): Promise<Upkeep[]> {
          c.oid <> 'pg_statistic'::regclass and (
            n_mod_since_analyze > 500 + greatest(reltuples, 0)
            or reltuples < 0 and pg_relation_size(c.oid) > 0
-           or pg_relation_size(c.oid) / 8192 > 10 + 2 * relpages
+           or ${pagesNow('c.oid')} > 10 + 2 * relpages
            or ${hasGrownIndex}
          ) as changed,
          n_dead_tup + n_mod_since_analyze as changes

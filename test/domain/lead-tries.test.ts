@@ -2,11 +2,12 @@
 import * as assert from 'uvu/assert'
 import type { Database } from '../../src/database.ts'
 import type { LeadQuery } from '../../src/domain/leads/lead-filter.ts'
-import { anyLeads } from '../../src/domain/leads/lead-sample.ts'
+import { anyLeads, firstLeads } from '../../src/domain/leads/lead-sample.ts'
 import { listLeads } from '../../src/domain/leads/list-leads.ts'
 import type { Sql } from '../../src/domain/sql.ts'
 import { testDatabase } from '../support/database.ts'
 import { makeWorkspace } from '../support/events.ts'
+import { insertManyLeads } from '../support/lead-rows.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('tries of a lead list')
@@ -84,6 +85,20 @@ test('a channel is known to have leads before they were counted', async () => {
   const { ofChannel } = await anyLeads(database, { ...query, channel: 'email' }, page, 1000)
   assert.ok(ofChannel > CROWD / 3 && ofChannel < CROWD * 3, `${ofChannel}`)
   assert.is((await anyLeads(database, { ...query, channel: 'linkedin' }, page, 1000)).ofChannel, 0)
+})
+
+test('of a table that was never analyzed the first leads are not read: they would all be sorted', async () => {
+  const unknown = await testDatabase()
+  try {
+    const { id: workspaceId } = await makeWorkspace(unknown)
+    await insertManyLeads(unknown, workspaceId, 3)
+    const read = async () => (await firstLeads(unknown, { ...query, workspaceId }, null, 10)).read
+    assert.is(await read(), 0)
+    await unknown.query('analyze lead')
+    assert.is(await read(), 3)
+  } finally {
+    await unknown.close()
+  }
 })
 
 test('what a sample finds lies on some pages', async () => {

@@ -65,11 +65,9 @@ function shareLeft(sample: Sample): number {
   const { leads, ofChannel, inChannel, left, leftByIndex } = sample
   if (ofChannel <= 0 || leads <= 0) return share(sample, left)
   // The index is of all workspaces.
-  const [least, most] = [
-    share(sample, inChannel) / NEIGHBOURS,
-    share(sample, inChannel) * NEIGHBOURS,
-  ]
-  const channel = Math.max(least, Math.min(ofChannel / leads, Math.max(most, MISSED)))
+  const met = share(sample, inChannel)
+  const most = Math.max(met * NEIGHBOURS, MISSED)
+  const channel = Math.max(met / NEIGHBOURS, Math.min(ofChannel / leads, most))
   return (channel * (left + share(sample, leftByIndex))) / (inChannel + 1)
 }
 

@@ -2,7 +2,7 @@
 import type { Channel } from '../channels/inbound-event.ts'
 import type { PageRequest } from '../page.ts'
 import type { Sql } from '../sql.ts'
-import { GROWN_INDEX } from '../upkeep.ts'
+import { GROWN_INDEX, pagesNow } from '../upkeep.ts'
 import { type Bind, type LeadQuery, leadFilter, seemsToHave } from './lead-filter.ts'
 import { alongOrder, beyondSql, type LeadKey, type LeadOrder, leadOrders } from './lead-order.ts'
 import { soughtBy } from './lead-ways.ts'
@@ -163,9 +163,7 @@ const channelCount = (channel: Channel) => `coalesce((
   select case when reltuples <= 0 then 48 * (pages - 1)
     when pages > ${GROWN_INDEX} * relpages then reltuples * pages / greatest(relpages, 1)
     else reltuples end::int
-  from pg_class, lateral (
-    select pg_relation_size(oid) / current_setting('block_size')::numeric as pages
-  ) as size
+  from pg_class, lateral (select ${pagesNow('oid')} as pages) as size
   where oid = to_regclass('lead_list_of_${channel}')
 ), 0)`
 
