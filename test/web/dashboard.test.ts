@@ -107,6 +107,9 @@ test('shows a lead and each new score without a reload', async () => {
 test('keeps still while it is paused, and goes on from there', async () => {
   const opened = await open()
   const row = rowOf(opened, 'pat@pause.example')
+  // Live, it loads once more; a page that is still on its way when it is paused would have Pat on it.
+  await opened.getByText('Live', { exact: true }).waitFor()
+  await opened.locator('.leads[aria-busy=false]').waitFor()
   await button(opened, 'Pause').click()
   await opened.getByRole('status').getByText('Paused').waitFor()
   await write('pat@pause.example', 'Who is this?', 'Pat')

@@ -27,6 +27,8 @@ const asCell = { role: 'cell' } as const
 export interface LeadTableProps {
   rows: Row[]
   now: number
+  /** Other rows may be about to take their place. */
+  loading: boolean
   /** Of the lead's own page. */
   addressOf(leadId: string): string
   onOpen(leadId: string): void
@@ -34,7 +36,7 @@ export interface LeadTableProps {
   onStale(leadIds: string[]): void
 }
 
-export function LeadTable({ rows, onStale, ...rest }: LeadTableProps) {
+export function LeadTable({ rows, loading, onStale, ...rest }: LeadTableProps) {
   const body = useRef<HTMLTableSectionElement>(null)
   const { first, end, aboveHeight, belowHeight } = useVisibleRows(
     rows.map(({ id }) => id),
@@ -46,7 +48,7 @@ export function LeadTable({ rows, onStale, ...rest }: LeadTableProps) {
     if (stale.length > 0) onStale(stale.map(({ id }) => id))
   })
   return (
-    <table {...asTable} class="leads" aria-rowcount={rows.length + 1}>
+    <table {...asTable} class="leads" aria-rowcount={rows.length + 1} aria-busy={loading}>
       <caption class="hidden">Leads with their scores</caption>
       <thead {...asGroup}>
         <tr {...asRow} aria-rowindex={1}>
@@ -80,7 +82,7 @@ function Spacer({ height }: { height: number }) {
   )
 }
 
-interface LeadRowProps extends Omit<LeadTableProps, 'rows' | 'onStale'> {
+interface LeadRowProps extends Omit<LeadTableProps, 'rows' | 'loading' | 'onStale'> {
   row: Row
   index: number
 }

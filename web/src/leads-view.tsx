@@ -55,7 +55,13 @@ export function LeadsView({ client, status, board, state, view, now, onView }: L
       <Trouble state={state} board={board} />
       {rows.length > 0 && (
         <TableArea board={board} calm={state.flooded}>
-          <LeadTable {...{ rows, now }} addressOf={address} onOpen={open} onStale={board.refresh} />
+          <LeadTable
+            {...{ rows, now }}
+            loading={state.loading}
+            addressOf={address}
+            onOpen={open}
+            onStale={board.refresh}
+          />
         </TableArea>
       )}
       {!state.loaded && !state.error && <p class="muted pad">Loading leads…</p>}
