@@ -9,6 +9,7 @@ import { postProcessQueueOf, SCORING_QUEUE } from '../job-queues.ts'
 import type { ScoringData } from '../jobs.ts'
 import { warnOf } from '../log.ts'
 import { scoringPriority } from '../scoring-priority.ts'
+import { commitCost } from './commit-cost.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { type Drains, drains } from './drain.ts'
 import { type FeedHub, feedActor } from './feed.ts'
@@ -102,13 +103,19 @@ export function startApp(options: AppOptions): App {
     upkeepActor({ system, store: work.store, upkeep, onKept, onError: warnOf(log, 'upkeep') })
   }
   const draining = drains({ ...work, cares: dispatch === null, onCrash }, shared)
+  const cost = commitCost()
   const commits = sharedCommits({
     store: options.ingest,
     turns: options.ingest.turns,
     enqueue: (sql, messages) => jobs.insertPostProcess(sql, messages),
-    ...(options.observer && { observer: options.observer }),
+    observer: {
+      group(rows, ms) {
+        cost.group(rows, ms)
+        options.observer?.group(rows, ms)
+      },
+    },
   })
-  const backlog = ingestBacklog(() => performance.now())
+  const backlog = ingestBacklog(() => performance.now(), cost)
   const ingests = Object.fromEntries(
     channels.map((channel) => [
       channel,

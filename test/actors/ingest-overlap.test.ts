@@ -1,5 +1,6 @@
 /** Five channels in two processes store messages of the same few people at once. */
 import * as assert from 'uvu/assert'
+import { commitCost } from '../../src/actors/commit-cost.ts'
 import { type ChannelIngest, channelIngest } from '../../src/actors/ingest.ts'
 import { ingestBacklog } from '../../src/actors/ingest-backlog.ts'
 import { sharedCommits } from '../../src/actors/shared-commits.ts'
@@ -61,7 +62,7 @@ function ingestsOf(database: Database, index: number): Record<Channel, ChannelIn
     },
     enqueue: (sql, messages) => (queues[index] as Jobs).insertPostProcess(sql, messages),
   })
-  const backlog = ingestBacklog(() => performance.now())
+  const backlog = ingestBacklog(() => performance.now(), commitCost())
   const entries = channels.map((channel) => [
     channel,
     channelIngest(channel, {

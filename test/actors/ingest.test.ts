@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import { commitCost } from '../../src/actors/commit-cost.ts'
 import { type ChannelIngest, channelIngest } from '../../src/actors/ingest.ts'
 import { ingestBacklog } from '../../src/actors/ingest-backlog.ts'
 import {
@@ -41,7 +42,7 @@ function ingest(overrides: Partial<SharedCommitsOptions> = {}): ChannelIngest {
 }
 
 function ingestOf(channel: Channel, commits: SharedCommits): ChannelIngest {
-  const backlog = ingestBacklog(() => performance.now()).channel()
+  const backlog = ingestBacklog(() => performance.now(), commitCost()).channel()
   return channelIngest(channel, {
     ...{ system, commits, backlog },
     ...{ onCommitted: () => {}, onError: () => {} },

@@ -1,5 +1,6 @@
 /** Five channels that share their commits: together when it is cheaper, and never at another's cost. */
 import * as assert from 'uvu/assert'
+import { commitCost } from '../../src/actors/commit-cost.ts'
 import { channelIngest } from '../../src/actors/ingest.ts'
 import { ingestBacklog } from '../../src/actors/ingest-backlog.ts'
 import { type SharedCommitsOptions, sharedCommits } from '../../src/actors/shared-commits.ts'
@@ -35,7 +36,7 @@ function ingests(overrides: Partial<SharedCommitsOptions> = {}) {
     enqueue: async (_sql, messages) => void groups.push(messages.map(({ channel }) => channel)),
     ...overrides,
   })
-  const backlog = ingestBacklog(() => performance.now())
+  const backlog = ingestBacklog(() => performance.now(), commitCost())
   const of = (channel: Channel) =>
     channelIngest(channel, {
       ...{ system, commits, backlog: backlog.channel() },
