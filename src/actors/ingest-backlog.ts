@@ -72,7 +72,8 @@ export function ingestBacklog(
   const within = (rowsFound: number) => Math.min(Math.max(rowsFound, ROWS_MIN), ROWS_MAX)
 
   function roomAtRest(): number {
-    return within((BURST_WAIT_MS - cost.fixedMs()) / cost.rowMs())
+    // A process that has just begun takes its first commits for dear: some room there always is.
+    return within(Math.max(BURST_WAIT_MS - cost.fixedMs(), WAIT_MAX_MS) / cost.rowMs())
   }
 
   function rowsMax(): number {
