@@ -46,6 +46,8 @@ export interface IngestOptions {
 
 interface Offer {
   offered: Offered[]
+  /** False once it was settled. */
+  isOpen(): boolean
   settle(result: OfferResult): void
 }
 
@@ -55,8 +57,9 @@ type Message =
   | { type: 'failed'; group: Offer[]; error: unknown }
 
 /**
- * A database that hangs must not hold senders until they give up: they are sent away. Should the
- * commit come through after all, their retry is a duplicate.
+ * A database that hangs must not hold senders until they give up: they are sent away. Should their
+ * commit be under way and come through after all, their retry is a duplicate; what was waiting for
+ * its turn is let go, or it would be stored before those who are still there.
  */
 const OFFER_WAIT_MS = 1500
 
@@ -77,6 +80,7 @@ export function channelIngest(channel: Channel, options: IngestOptions): Channel
         const waited = setTimeout(() => offer.settle({ outcome: 'unavailable' }), OFFER_WAIT_MS)
         const offer: Offer = {
           offered,
+          isOpen: () => open.has(offer),
           settle(result) {
             if (!open.delete(offer)) return
             clearTimeout(waited)
@@ -122,7 +126,7 @@ function groupCommits(
     self.run(
       () =>
         options.commits.commit((rowsMax) => {
-          group = halves.shift() ?? takeGroup(rowsMax)
+          group = halves.shift()?.filter((offer) => offer.isOpen()) ?? takeGroup(rowsMax)
           return group.flatMap(({ offered }) => offered)
         }),
       (stored): Message => ({ type: 'committed', group, stored }),
@@ -131,6 +135,7 @@ function groupCommits(
   }
 
   function takeGroup(rowsMax: number): Offer[] {
+    waiting = waiting.filter((offer) => offer.isOpen())
     let rows = 0
     let count = 0
     for (const { offered } of waiting) {

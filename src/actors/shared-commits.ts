@@ -44,7 +44,7 @@ interface Part {
 }
 
 /** One statement's worth of rows: larger groups gain nothing and hold their locks longer. */
-const GROUP_ROWS_MAX = 500
+export const GROUP_ROWS_MAX = 500
 /** Groups that lose as often met a hot lead; their senders come again. */
 const RACES_MAX = 8
 /** Two groups that met are not to meet again; a commit takes about as long. */

@@ -3,6 +3,7 @@
  * what waits then, and a clock of the test says how long. The real ones are in `bench/overload.ts`.
  */
 import * as assert from 'uvu/assert'
+import { commitCost } from '../../src/actors/commit-cost.ts'
 import {
   type Backlog,
   type IngestBacklog,
@@ -97,20 +98,22 @@ function run(
 }
 const quantile = (sorted: number[], q: number) => sorted[Math.floor(sorted.length * q)] ?? 0
 
-test('below the capacity nothing is refused, though the database pauses now and then', () => {
+test('below the capacity nothing is refused, however often the database pauses', () => {
   // A group of a hundred takes 40 ms: 2,500 a second. Of 1,500 a second, 120 ms bring 180.
   fixedMs = 10
   rowMs = 0.3
-  let paused = 0
-  const { refused, offered } = run(20, {
-    rate: 1500,
-    commitMs(rows, at) {
-      const pause = at - paused > 1500 ? 120 : 0
-      if (pause > 0) paused = at
-      return 10 + 0.3 * rows + pause
-    },
-  })
-  assert.is(refused, 0, `${refused} of ${offered}`)
+  for (const everyMs of [600, 900, 1500]) {
+    let paused = now
+    const { refused, offered } = run(20, {
+      rate: 1500,
+      commitMs(rows, at) {
+        const pause = at - paused > everyMs ? 120 : 0
+        if (pause > 0) paused = at
+        return 10 + 0.3 * rows + pause
+      },
+    })
+    assert.is(refused, 0, `every ${everyMs} ms: ${refused} of ${offered}`)
+  }
 })
 
 test('beyond it, those who are taken wait as promised, whether rows are dear or cheap', () => {
@@ -167,15 +170,38 @@ test('where waits differ, it takes fewer: the slowest are to be answered in time
   assert.ok(quantile(waits, 0.99) < 2 * WAIT_MAX_MS, `p99 ${quantile(waits, 0.99)} ms`)
 })
 
-test('waits tell nothing of the bound while nobody is refused', () => {
+test('the costs that commits show suit it, also where rows are dear', () => {
+  const cost = commitCost()
+  all = ingestBacklog(() => now, cost)
+  backlog = all.channel()
+  const commitMs = (rows: number) => {
+    const ms = 5 + 3 * rows
+    cost.group(rows, ms)
+    return ms
+  }
+  run(3, { rate: 1000, commitMs })
+  const { waits } = run(5, { rate: 1000, commitMs })
+  assert.ok(quantile(waits, 0.99) < 2 * WAIT_MAX_MS, `p99 ${quantile(waits, 0.99)} ms`)
+})
+
+test('while nobody is refused it gets back to what it was out of rest, and no further', () => {
   flood(490, 30)
   now += 1
-  for (let n = 0; n < 30; n++) {
-    const group = Array.from({ length: 20 }, () => join(1))
-    now += 20
-    store(group)
+  const calm = (times: number, rows: number) => {
+    for (let n = 0; n < times; n++) {
+      const group = Array.from({ length: rows }, () => join(1))
+      now += 20
+      store(group)
+    }
   }
-  assert.is(fill().length - 1, ROWS_MIN)
+  calm(2, 20)
+  const soon = fill()
+  leave(soon)
+  assert.ok(soon.length > ROWS_MIN + 1 && soon.length < AT_REST / 2, `${soon.length}`)
+  now += 1
+  // Less than the second after which it would be at rest anyway.
+  calm(45, 60)
+  assert.is(fill().length, AT_REST + 1)
 })
 
 test('who waits for too long tells it all the same: connections may be all that holds them back', () => {
@@ -192,15 +218,22 @@ test('counts rows, not offers', () => {
 })
 
 test('out of rest it takes what can be stored soon, by what commits have cost', () => {
-  rowMs = 1
+  const taken = () => {
+    now += 10_000
+    const offers = fill()
+    leave(offers)
+    return offers.length - 1
+  }
+  rowMs = 0.94
   fixedMs = 30
-  const taken = fill()
-  assert.is(taken.length, 131)
-  leave(taken)
+  assert.is(taken(), 130)
+  // A group has 500 rows: 60 ms for two of them, 65 for the rows, and 30 for the one under way.
+  rowMs = 0.05
+  assert.is(taken(), 1181)
   // Dear commits, as the first ones of a process are, leave room for a burst all the same.
+  rowMs = 0.6
   fixedMs = 200
-  now += 10_000
-  assert.is(fill().length, 81)
+  assert.is(taken(), WAIT_MAX_MS)
 })
 
 test('however quick the commits are, there is an end to it', () => {
@@ -230,10 +263,25 @@ test('a backlog that nothing is taken from is full once its oldest waits too lon
   assert.is(backlog.isFull(), false)
 })
 
+test('one channel that stands still does not narrow the others', () => {
+  const stuck = all.channel()
+  join(ROWS_MIN, stuck)
+  for (let n = 0; n < 50; n++) {
+    const group = Array.from({ length: 20 }, () => join(1))
+    now += 20
+    store(group)
+  }
+  assert.is(fill().length > AT_REST / 2 - ROWS_MIN, true)
+})
+
 test('rest makes it forget: the next burst is not judged by the last', () => {
   flood(490, 30)
   now += 900
-  assert.is(fill().length - 1, ROWS_MIN)
+  const taken = fill()
+  assert.is(taken.length - 1, ROWS_MIN)
+  leave(taken)
+  now += 1001
+  assert.is(fill().length, AT_REST + 1)
 })
 
 test('channels share it: a flood of one leaves the others their part, and no more', () => {

@@ -10,6 +10,7 @@ import {
 import { type ActorSystem, actorSystem } from '../../src/actors/supervisor.ts'
 import type { Database } from '../../src/database.ts'
 import type { Channel } from '../../src/domain/channels/inbound-event.ts'
+import type { Offered } from '../../src/domain/ingest/offered.ts'
 import { testDatabase } from '../support/database.ts'
 import { makeWorkspace, offeredEvent } from '../support/events.ts'
 import { suite } from '../support/suite.ts'
@@ -112,6 +113,39 @@ test('a database that hangs: unavailable in time, and what comes through later i
     [event.event.dedupeKey],
   )
   assert.is(Number(row?.n), 1)
+})
+
+test('what waited behind it and was sent away is let go: those who are still there come first', async () => {
+  const begun = Promise.withResolvers<void>()
+  const hang = Promise.withResolvers<void>()
+  const actor = ingest({
+    store: {
+      async query<Row>(text: string, params?: unknown[]) {
+        begun.resolve()
+        await hang.promise
+        return database.query<Row>(text, params)
+      },
+    },
+  })
+  const [underWay, behind, waits] = [1, 2, 3].map(() => offeredEvent(workspace)) as [
+    Offered,
+    Offered,
+    Offered,
+  ]
+  const first = actor.offer([underWay])
+  await begun.promise
+  assert.equal(await actor.offer([behind]), { outcome: 'unavailable' })
+  assert.equal(await first, { outcome: 'unavailable' })
+  const stored = actor.offer([waits])
+  hang.resolve()
+  assert.is((await stored)?.outcome, 'stored')
+  await actor.drained()
+  const keys = await database.query<{ key: string }>(
+    'select dedupe_key as key from message where dedupe_key = any($1::text[])',
+    [[underWay, behind, waits].map(({ event }) => event.dedupeKey)],
+  )
+  const wanted = [underWay, waits].map(({ event }) => event.dedupeKey)
+  assert.equal(keys.map(({ key }) => key).sort(), wanted.sort())
 })
 
 test('a group that met an erased lead is run again', async () => {
