@@ -46,8 +46,6 @@ export interface IngestOptions {
 
 interface Offer {
   offered: Offered[]
-  /** False once it was settled. */
-  isOpen(): boolean
   settle(result: OfferResult): void
 }
 
@@ -70,7 +68,7 @@ export function channelIngest(channel: Channel, options: IngestOptions): Channel
   const actor = options.system.spawn<Message>({
     name: `ingest-${channel}`,
     restart: defaultRestart,
-    incarnate: (self) => groupCommits(self, channel, options, () => failAll(open)),
+    incarnate: (self) => groupCommits(self, channel, options, open),
   })
 
   return {
@@ -80,7 +78,6 @@ export function channelIngest(channel: Channel, options: IngestOptions): Channel
         const waited = setTimeout(() => offer.settle({ outcome: 'unavailable' }), OFFER_WAIT_MS)
         const offer: Offer = {
           offered,
-          isOpen: () => open.has(offer),
           settle(result) {
             if (!open.delete(offer)) return
             clearTimeout(waited)
@@ -112,7 +109,7 @@ function groupCommits(
   self: Self<Message>,
   channel: Channel,
   options: IngestOptions,
-  onEnd: () => void,
+  open: Set<Offer>,
 ): Behavior<Message> {
   /** Groups to commit: new offers join the last one, halves of a failed one stand in front. */
   let waiting: Offer[] = []
@@ -126,7 +123,7 @@ function groupCommits(
     self.run(
       () =>
         options.commits.commit((rowsMax) => {
-          group = halves.shift()?.filter((offer) => offer.isOpen()) ?? takeGroup(rowsMax)
+          group = (halves.shift() ?? takeGroup(rowsMax)).filter((offer) => open.has(offer))
           return group.flatMap(({ offered }) => offered)
         }),
       (stored): Message => ({ type: 'committed', group, stored }),
@@ -135,7 +132,6 @@ function groupCommits(
   }
 
   function takeGroup(rowsMax: number): Offer[] {
-    waiting = waiting.filter((offer) => offer.isOpen())
     let rows = 0
     let count = 0
     for (const { offered } of waiting) {
@@ -195,7 +191,7 @@ function groupCommits(
       // A turn that comes after the end is to take nothing.
       waiting = []
       halves.length = 0
-      onEnd()
+      failAll(open)
     },
   }
 }
